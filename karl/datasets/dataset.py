@@ -1,0 +1,96 @@
+"""What a data set is: a catalogue and human labels, with or without more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.datasets.catalogue import Catalogue
+from karl.datasets.pairs import Annotations, LabelledPairs, Votes
+from karl.files import hash_json
+
+__all__ = ["ID", "OOD", "Cards", "Dataset", "DatasetSource", "GoldLabels"]
+
+ID = "id"
+OOD = "ood"
+
+GoldLabels = Callable[[NDArray[np.int32]], NDArray[np.int8]]
+"""Takes pairs (n, 2) as row numbers, gives their true function-based labels (n,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Everything an experiment knows of the world.
+
+    Parameters
+    ----------
+    name : str
+        Name for people.
+    catalogue : Catalogue
+        All items.
+    pairs : mapping of str to LabelledPairs
+        Human-labelled sets: `"id"`, and `"ood"` where there is one.
+    recorded : Votes, optional
+        LLM votes recorded earlier, which `llm=replay` plays back.
+    gold : GoldLabels, optional
+        The true label of any pair, which `llm=oracle` distorts.
+    cards : Path, optional
+        Table of item cards that came with the data.
+    notes : mapping of str to int
+        What the reader counted on its way (rows dropped, repeats, …), each
+        name led by that of its set: `id.rows`.
+    annotations : mapping of str to Annotations
+        What each annotator said, for the sets where that is known.
+    """
+
+    name: str
+    catalogue: Catalogue
+    pairs: Mapping[str, LabelledPairs]
+    recorded: Votes | None = None
+    gold: GoldLabels | None = None
+    cards: Path | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over the catalogue and every labelled set."""
+        return hash_json(
+            {
+                "catalogue": self.catalogue.fingerprint,
+                "pairs": {name: pairs.fingerprint for name, pairs in self.pairs.items()},
+            }
+        )
+
+
+class DatasetSource(Protocol):
+    """A place that a data set is read from: one class and one YAML each."""
+
+    def load(self) -> Dataset:
+        """Read the data set.
+
+        Raises
+        ------
+        DataError
+            If it is missing or breaks its format.
+        """
+        ...
+
+
+class Cards(Protocol):
+    """What is known of items beyond the catalogue: one class and one YAML each."""
+
+    def apply(self, dataset: Dataset) -> Catalogue:
+        """Return the data set's catalogue with the columns of the cards.
+
+        Raises
+        ------
+        DataError
+            If the cards are missing or break their format.
+        """
+        ...

@@ -1,0 +1,155 @@
+"""Ordered item pairs with the labels and votes that annotators gave them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.labels import N_RELATIONS, to_relations
+
+__all__ = ["Annotations", "LabelledPairs", "Source", "Votes", "pair_keys"]
+
+Source = Literal["human", "llm"]
+
+
+def pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return one number per pair, the same for both orders of its items.
+
+    Parameters
+    ----------
+    items : ndarray of int, shape (n, 2)
+        Row numbers of the two items in the catalogue.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    low = items.min(axis=1).astype(np.int64)
+    high = items.max(axis=1).astype(np.int64)
+    return np.asarray((low << 32) | high)
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Function-based labels that several annotators, or calls, gave to pairs.
+
+    Parameters
+    ----------
+    items : ndarray of int32, shape (n, 2)
+        Row numbers of items 1 and 2.
+    codes : ndarray of int8, shape (n, n_votes)
+        Codes 1 to 9; 0 is a missing or invalid vote.
+    """
+
+    items: NDArray[np.int32]
+    codes: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What each human annotator said, pairs that then got no label included.
+
+    Agreement is measured on these: among the pairs that annotators agreed on
+    it would look better than it was.
+
+    Parameters
+    ----------
+    relations : ndarray of int8, shape (n, n_annotators)
+        Values of `Relation`; -1 where an answer is missing.
+    labels : ndarray of int8, shape (n, n_annotators), optional
+        Function-based labels, where annotators gave them; 0 where missing.
+    """
+
+    relations: NDArray[np.int8]
+    labels: NDArray[np.int8] | None = None
+
+    def __len__(self) -> int:
+        return len(self.relations)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPairs:
+    """Ordered pairs whose relation is known.
+
+    Parameters
+    ----------
+    items : ndarray of int32, shape (n, 2)
+        Row numbers of items 1 and 2.
+    relations : ndarray of int8, shape (n,)
+        Values of `Relation`.
+    labels : ndarray of int8, shape (n,)
+        Function-based labels; 0 where annotators only gave a relation.
+    source : {"human", "llm"}
+        Who labelled them.
+    votes : ndarray of int8, shape (n, n_annotators), optional
+        Each annotator's function-based label, 0 where it is missing.
+    relation_votes : ndarray of int8, shape (n, n_annotators), optional
+        Each annotator's relation, -1 where it is missing; follows from
+        `votes` where these are given.
+    """
+
+    items: NDArray[np.int32]
+    relations: NDArray[np.int8]
+    labels: NDArray[np.int8]
+    source: Source
+    votes: NDArray[np.int8] | None = None
+    relation_votes: NDArray[np.int8] | None = None
+
+    def __post_init__(self) -> None:
+        if self.relation_votes is None and self.votes is not None:
+            object.__setattr__(self, "relation_votes", to_relations(self.votes))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """One number per unordered pair; shape (n,)."""
+        return pair_keys(self.items)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of pairs per relation; shape (3,)."""
+        return np.bincount(self.relations, minlength=N_RELATIONS)
+
+    def take(self, which: NDArray[np.integer] | NDArray[np.bool_]) -> LabelledPairs:
+        """Return the pairs at some positions (indices or mask), in that order."""
+        return LabelledPairs(
+            self.items[which],
+            self.relations[which],
+            self.labels[which],
+            self.source,
+            None if self.votes is None else self.votes[which],
+            None if self.relation_votes is None else self.relation_votes[which],
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over items, relations and labels, in order."""
+        digest = hashlib.sha256()
+        for array in (self.items, self.relations, self.labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def concat(cls, parts: Sequence[LabelledPairs], source: Source) -> LabelledPairs:
+        """Join several sets; votes of single annotators are left behind."""
+        return cls(
+            np.concatenate([part.items for part in parts]),
+            np.concatenate([part.relations for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            source,
+        )
+
+    @classmethod
+    def empty(cls, source: Source) -> LabelledPairs:
+        """Return a set without a pair."""
+        return cls(np.empty((0, 2), np.int32), np.empty(0, np.int8), np.empty(0, np.int8), source)

@@ -1,0 +1,215 @@
+"""Splits: which human labels train a model and which evaluate it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass as plain_dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from karl.datasets.dataset import ID, OOD, Dataset
+from karl.datasets.pairs import LabelledPairs
+from karl.errors import ConfigError, DataError
+from karl.labels import Relation
+
+__all__ = ["ClusterSplit", "IdOodSplit", "IdSplit", "OodSplit", "Split", "SplitRule"]
+
+
+@plain_dataclass(frozen=True, eq=False)
+class Split:
+    """Human labels, divided.
+
+    Parameters
+    ----------
+    train : LabelledPairs
+        Holds every relation.
+    evaluation : mapping of str to LabelledPairs
+        Sets to evaluate on, none empty, none sharing an unordered pair with
+        `train`.
+    """
+
+    train: LabelledPairs
+    evaluation: Mapping[str, LabelledPairs]
+
+
+class SplitRule(Protocol):
+    """A way to divide the human labels of a data set."""
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Divide the labels.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        item_groups : mapping of str to ndarray of int32, shape (n_items,)
+            Category codes of every item by level: `"fine"` and `"major"`.
+
+        Returns
+        -------
+        Split
+
+        Raises
+        ------
+        DataError
+            If a set would be empty, or a relation would be missing in the
+            training pairs or in a fold.
+        ConfigError
+            If the data set lacks the pairs that this split is about.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """The number of folds, and the one that is held out.
+
+    Parameters
+    ----------
+    fold : int
+        From 0 to `n_folds` − 1.
+    n_folds : int
+    seed : int
+        Of the division into folds. It is not the experiment's seed, so that
+        experiments with several seeds are compared on the same folds.
+    """
+
+    fold: int = Field(default=0, ge=0)
+    n_folds: int = Field(default=5, ge=2)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> _Folds:
+        if self.fold >= self.n_folds:
+            raise ValueError(f"split.fold={self.fold}: folds are 0 to {self.n_folds - 1}")
+        return self
+
+
+@dataclass(frozen=True)
+class IdSplit(_Folds):
+    """k-fold inside the in-distribution labels; folds keep unordered pairs together."""
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Hold out one fold; see `SplitRule.divide`."""
+        pairs = _named(dataset, ID)
+        held_out = _fold_of(pairs, self.n_folds, self.seed) == self.fold
+        return _checked(Split(pairs.take(~held_out), {ID: pairs.take(held_out)}))
+
+
+@dataclass(frozen=True)
+class OodSplit:
+    """Train on all in-distribution labels, evaluate on the out-of-distribution set."""
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Take both sets whole; see `SplitRule.divide`."""
+        train, ood = _named(dataset, ID), _named(dataset, OOD)
+        return _checked(Split(_without(train, ood), {OOD: ood}))
+
+
+@dataclass(frozen=True)
+class IdOodSplit(_Folds):
+    """Train on all in-distribution folds but one; evaluate on that one and on OOD."""
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Hold out one fold and the OOD set; see `SplitRule.divide`."""
+        pairs, ood = _named(dataset, ID), _named(dataset, OOD)
+        held_out = _fold_of(pairs, self.n_folds, self.seed) == self.fold
+        train = _without(pairs.take(~held_out), ood)
+        return _checked(Split(train, {ID: pairs.take(held_out), OOD: ood}))
+
+
+@dataclass(frozen=True)
+class ClusterSplit(_Folds):
+    """Hold out whole categories: OOD with the same annotators and questionnaire.
+
+    The categories are dealt to the folds so that these hold about equally many
+    pairs. A pair is evaluated on when both of its items belong to the held-out
+    categories, trained on when neither does, and left out otherwise.
+
+    Parameters
+    ----------
+    level : {"major", "fine"}
+        Which categories, the catalogue's own or induced ones.
+    """
+
+    level: Literal["major", "fine"] = "major"
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Hold out some categories; see `SplitRule.divide`."""
+        pairs = _named(dataset, ID)
+        categories = item_groups[self.level][pairs.items]
+        fold_of = _deal(categories, self.n_folds, self.seed)
+        n_held_out = (fold_of[categories] == self.fold).sum(axis=1)
+        train, test = pairs.take(n_held_out == 0), pairs.take(n_held_out == 2)
+        return _checked(Split(train, {OOD: test}))
+
+
+def _named(dataset: Dataset, name: str) -> LabelledPairs:
+    if name not in dataset.pairs:
+        raise ConfigError(
+            f"the data set '{dataset.name}' has no labelled pairs '{name}'",
+            hint=f"It has: {', '.join(dataset.pairs)}. "
+            "Choose split=id or split=cluster, which need one set only.",
+        )
+    return dataset.pairs[name]
+
+
+def _fold_of(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
+    """Return the fold of each pair, stratified by relation, grouped by unordered pair."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    for relation in Relation:
+        groups = len(np.unique(pairs.keys[pairs.relations == relation]))
+        if groups < n_folds:
+            raise DataError(
+                f"only {groups} labelled pairs are {relation.name.lower()}: "
+                f"with {n_folds} folds some fold would have none",
+                hint="Lower split.n_folds, or label more pairs of that relation.",
+            )
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = np.empty(len(pairs), np.int64)
+    for fold, (_, test) in enumerate(splitter.split(pairs.items, pairs.relations, pairs.keys)):
+        folds[test] = fold
+    return folds
+
+
+def _deal(categories: NDArray[np.int32], n_folds: int, seed: int) -> NDArray[np.int64]:
+    """Return a fold for every category, the largest dealt first to the emptiest fold."""
+    sizes = np.bincount(categories[categories >= 0], minlength=int(categories.max()) + 1)
+    shuffled = np.random.default_rng(seed).permutation(len(sizes))
+    loads = np.zeros(n_folds, np.int64)
+    # One entry more: code −1, an item without a category, belongs to no fold.
+    folds = np.full(len(sizes) + 1, -1, np.int64)
+    for category in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        folds[category] = loads.argmin()
+        loads[folds[category]] += sizes[category]
+    return folds
+
+
+def _without(train: LabelledPairs, evaluation: LabelledPairs) -> LabelledPairs:
+    return train.take(~np.isin(train.keys, evaluation.keys))
+
+
+def _checked(split: Split) -> Split:
+    for name, pairs in split.evaluation.items():
+        if len(pairs) == 0:
+            raise DataError(
+                f"the split leaves the evaluation set '{name}' without a pair",
+                hint="Choose another split, another fold, or fewer folds.",
+            )
+        _require_relations(pairs, f"the evaluation set '{name}'")
+    _require_relations(split.train, "the training set")
+    return split
+
+
+def _require_relations(pairs: LabelledPairs, where: str) -> None:
+    missing = [relation.name.lower() for relation in Relation if not pairs.counts[relation]]
+    if missing:
+        raise DataError(
+            f"the split leaves no pair in {where} that is {' or '.join(missing)}",
+            hint="Every set needs every relation: choose another split, another fold or "
+            "fewer folds, or label more pairs.",
+        )

@@ -1,0 +1,71 @@
+"""What an encoder is, and the item vectors it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.datasets import Catalogue
+
+__all__ = ["Encoder", "ItemVectors"]
+
+
+@dataclass(frozen=True, eq=False)
+class ItemVectors:
+    """One vector per item, made of one or more blocks.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n_items, n_dims)
+        Each block of a row has unit length, or is zero for an empty text.
+    blocks : sequence of int
+        Widths of the blocks, in column order; they add up to `n_dims`. Each
+        text source (names, cards, …) is one block, so that pair features can
+        compare items source by source.
+    """
+
+    values: NDArray[np.float32]
+    blocks: Sequence[int]
+
+    @property
+    def slices(self) -> list[slice]:
+        """The columns of each block."""
+        ends = np.cumsum(self.blocks)
+        return [
+            slice(int(end - width), int(end)) for end, width in zip(ends, self.blocks, strict=True)
+        ]
+
+
+class Encoder(Protocol):
+    """Turns item texts into item vectors.
+
+    An encoder is a pydantic dataclass: its fields are its configuration, they
+    are validated when it is made and identify its vectors in the store.
+    """
+
+    def encode(self, catalogue: Catalogue) -> ItemVectors:
+        """Encode every item.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+
+        Returns
+        -------
+        ItemVectors
+
+        Raises
+        ------
+        DataError
+            If the catalogue lacks a text column.
+        """
+        ...
+
+    @property
+    def text_columns(self) -> Sequence[str]:
+        """The catalogue columns that the vectors depend on."""
+        ...

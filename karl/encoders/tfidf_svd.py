@@ -1,0 +1,79 @@
+"""TF-IDF over character or word n-grams, reduced by a truncated SVD."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from karl.datasets import Catalogue
+from karl.encoders.base import ItemVectors
+from karl.errors import DataError
+
+__all__ = ["TfidfSvd"]
+
+
+@dataclass(frozen=True)
+class TfidfSvd:
+    """Latent semantic vectors of item texts; needs no model and no network.
+
+    Character n-grams need no word boundaries, so that Japanese works as well
+    as English.
+
+    Parameters
+    ----------
+    columns : list of str
+        Text columns, joined by a space and normalised (NFKC).
+    analyzer : {"char", "char_wb", "word"}
+        What the n-grams are made of.
+    ngram_min, ngram_max : int
+        Shortest and longest n-gram.
+    n_dims : int
+        Dimensions after the SVD; fewer where the vocabulary is smaller.
+    min_df : int
+        Items that an n-gram must occur in.
+    seed : int
+        Of the randomised SVD.
+    """
+
+    columns: list[str] = field(default_factory=lambda: ["title"])
+    analyzer: Literal["char", "char_wb", "word"] = "char"
+    ngram_min: int = Field(default=1, ge=1)
+    ngram_max: int = Field(default=3, ge=1)
+    n_dims: int = Field(default=200, ge=1)
+    min_df: int = Field(default=2, ge=1)
+    seed: int = 0
+
+    @property
+    def text_columns(self) -> Sequence[str]:
+        """The catalogue columns that the vectors depend on."""
+        return self.columns
+
+    def encode(self, catalogue: Catalogue) -> ItemVectors:
+        """Encode every item; see `Encoder.encode`."""
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.preprocessing import normalize
+
+        texts = catalogue.texts(self.columns).to_list()
+        vectorizer = TfidfVectorizer(
+            analyzer=self.analyzer,
+            ngram_range=(self.ngram_min, self.ngram_max),
+            min_df=min(self.min_df, len(texts)),
+            sublinear_tf=True,
+            dtype=np.float32,
+        )
+        try:
+            counts = vectorizer.fit_transform(texts)
+        except ValueError as error:
+            raise DataError(
+                f"no n-gram of {', '.join(self.columns)} occurs in {self.min_df} items",
+                hint="Lower encoder.min_df, or choose other encoder.columns.",
+            ) from error
+        n_dims = min(self.n_dims, counts.shape[1], max(1, counts.shape[0] - 1))
+        reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
+        return ItemVectors(normalize(reduced).astype(np.float32), [n_dims])

@@ -1,0 +1,76 @@
+"""Balanced bagging of logistic regressions, the paper's ensemble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from karl.classifiers.base import PairInputs, Parameters, Trial
+from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.tuning import Tuning
+from karl.labels import N_RELATIONS
+
+__all__ = ["BalancedBagging"]
+
+
+@dataclass(frozen=True)
+class BalancedBagging:
+    """Members fitted to random under-samples with equally many pairs per class.
+
+    The prediction is the mean of the members' probabilities, and the members
+    are the committee of `sampler=qbc` (KARL, arXiv 2509.05564).
+
+    Parameters
+    ----------
+    n_members : int
+        The paper's ensemble has ten.
+    max_iter : int
+        Iterations of the solver at most.
+    tuning : Tuning, optional
+        Search for `C`; None keeps its default, 10.
+    """
+
+    n_members: int = Field(default=10, ge=1)
+    max_iter: int = Field(default=1000, ge=1)
+    tuning: Tuning | None = None
+
+    def suggest(self, trial: Trial) -> Parameters:
+        """Draw the inverse penalty C; see `Classifier.suggest`."""
+        return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
+
+    def fit(
+        self,
+        inputs: PairInputs,
+        relations: NDArray[np.int8],
+        parameters: Parameters,
+        seed: int,
+    ) -> LinearCommittee:
+        """Fit all members; see `Classifier.fit`."""
+        rng = np.random.default_rng(seed)
+        members = []
+        for _ in range(self.n_members):
+            sample = _balanced_sample(relations, rng)
+            members.append(
+                fit_logistic(
+                    inputs.matrix[sample],
+                    relations[sample],
+                    inverse_penalty=parameters.get("C", 10.0),
+                    max_iter=self.max_iter,
+                )
+            )
+        return LinearCommittee.of(members)
+
+    def load(self, path: Path) -> LinearCommittee:
+        """Read a fitted committee."""
+        return LinearCommittee.load(path)
+
+
+def _balanced_sample(relations: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw as many pairs of every class as the rarest class has."""
+    of_class = [np.flatnonzero(relations == relation) for relation in range(N_RELATIONS)]
+    size = min(map(len, of_class))
+    return np.concatenate([rng.choice(indices, size, replace=False) for indices in of_class])

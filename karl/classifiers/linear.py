@@ -1,0 +1,109 @@
+"""A committee of linear models, held and stored as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
+from threadpoolctl import threadpool_limits
+
+from karl.classifiers.base import PairInputs
+from karl.files import atomic_path
+from karl.labels import N_RELATIONS
+
+__all__ = ["LinearCommittee", "fit_logistic"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearCommittee:
+    """Multinomial logistic regressions over the same features.
+
+    All members are evaluated in one matrix product.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float32, shape (n_members, 3, n_features)
+    intercepts : ndarray of float32, shape (n_members, 3)
+    """
+
+    coefficients: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, members: Sequence[LinearCommittee]) -> LinearCommittee:
+        """Join several committees into one."""
+        return cls(
+            np.concatenate([member.coefficients for member in members]),
+            np.concatenate([member.intercepts for member in members]),
+        )
+
+    def member_probabilities(self, inputs: PairInputs) -> NDArray[np.float32]:
+        """Return class probabilities of every member, shape (n_members, n, 3)."""
+        n_members, n_classes, n_features = self.coefficients.shape
+        weights = self.coefficients.reshape(n_members * n_classes, n_features)
+        scores = inputs.matrix @ weights.T + self.intercepts.ravel()
+        by_member = scores.reshape(len(inputs), n_members, n_classes).transpose(1, 0, 2)
+        return np.asarray(softmax(by_member, axis=2), dtype=np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the arrays to a safetensors file, atomically."""
+        # safetensors writes the memory as it lies, whatever the strides say.
+        arrays = {
+            "coefficients": np.ascontiguousarray(self.coefficients),
+            "intercepts": np.ascontiguousarray(self.intercepts),
+        }
+        with atomic_path(path) as temporary:
+            save_file(arrays, temporary)
+
+    @classmethod
+    def load(cls, path: Path) -> LinearCommittee:
+        """Read what `save` wrote."""
+        arrays = load_file(path)
+        return cls(arrays["coefficients"], arrays["intercepts"])
+
+
+def fit_logistic(
+    matrix: NDArray[np.float32],
+    relations: NDArray[np.int8],
+    *,
+    inverse_penalty: float,
+    max_iter: int,
+    balanced: bool = False,
+) -> LinearCommittee:
+    """Fit one multinomial logistic regression with an L2 penalty.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32, shape (n, n_features)
+    relations : ndarray of int8, shape (n,)
+        Every one of the three classes must occur.
+    inverse_penalty : float
+        scikit-learn's C.
+    max_iter : int
+        Iterations of the solver (L-BFGS) at most.
+    balanced : bool
+        Weight classes by the inverse of their frequency.
+
+    Returns
+    -------
+    LinearCommittee
+        With one member.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(
+        C=inverse_penalty, max_iter=max_iter, class_weight="balanced" if balanced else None
+    )
+    # The products are small: more BLAS threads cost more than they give.
+    with threadpool_limits(limits=1):
+        model.fit(matrix, relations)
+    if len(model.classes_) != N_RELATIONS:
+        raise ValueError(f"the training pairs have only the classes {model.classes_.tolist()}")
+    return LinearCommittee(
+        model.coef_[None].astype(np.float32), model.intercept_[None].astype(np.float32)
+    )

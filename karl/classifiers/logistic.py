@@ -1,0 +1,58 @@
+"""A single logistic regression."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from karl.classifiers.base import PairInputs, Parameters, Trial
+from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.tuning import Tuning
+
+__all__ = ["Logistic"]
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Multinomial logistic regression on all training pairs, classes weighted equally.
+
+    A committee of one: `sampler=qbc` finds no disagreement in it.
+
+    Parameters
+    ----------
+    max_iter : int
+        Iterations of the solver at most.
+    tuning : Tuning, optional
+        Search for `C`; None keeps its default, 10.
+    """
+
+    max_iter: int = Field(default=1000, ge=1)
+    tuning: Tuning | None = None
+
+    def suggest(self, trial: Trial) -> Parameters:
+        """Draw the inverse penalty C; see `Classifier.suggest`."""
+        return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
+
+    def fit(
+        self,
+        inputs: PairInputs,
+        relations: NDArray[np.int8],
+        parameters: Parameters,
+        seed: int,
+    ) -> LinearCommittee:
+        """Fit the model; see `Classifier.fit`. The seed is not needed."""
+        return fit_logistic(
+            inputs.matrix,
+            relations,
+            inverse_penalty=parameters.get("C", 10.0),
+            max_iter=self.max_iter,
+            balanced=True,
+        )
+
+    def load(self, path: Path) -> LinearCommittee:
+        """Read a fitted model."""
+        return LinearCommittee.load(path)

@@ -1,0 +1,96 @@
+"""Hyperparameter search by cross-validation inside the training pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from karl.classifiers.base import PairInputs, Parameters
+
+if TYPE_CHECKING:
+    import optuna
+
+    from karl.classifiers.base import Classifier
+
+__all__ = ["Tuning"]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Bayesian optimisation (TPE) of a classifier's hyperparameters.
+
+    Only training pairs are seen: each trial is judged by its mean macro-F1
+    over inner folds that keep both orders of a pair together.
+
+    Parameters
+    ----------
+    trials : int
+        Hyperparameters tried.
+    folds : int
+        Inner folds; fewer where a class has fewer pairs.
+    """
+
+    trials: int = Field(default=20, ge=1)
+    folds: int = Field(default=3, ge=2)
+
+    def search(
+        self,
+        classifier: Classifier,
+        inputs: PairInputs,
+        relations: NDArray[np.int8],
+        groups: NDArray[np.int64],
+        seed: int,
+    ) -> Parameters:
+        """Return the best hyperparameters found.
+
+        Parameters
+        ----------
+        classifier : Classifier
+        inputs : PairInputs of n pairs
+        relations : ndarray of int8, shape (n,)
+        groups : ndarray of int64, shape (n,)
+            Pairs of one group stay in one fold.
+        seed : int
+
+        Returns
+        -------
+        dict of str to float
+            Empty, for the defaults, where a class has too few pairs to search.
+        """
+        import optuna
+        from sklearn.metrics import f1_score
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        folds = min(self.folds, int(np.bincount(relations).min()))
+        if folds < 2:
+            return {}
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        parts = [
+            (
+                PairInputs(inputs.items, inputs.features, inputs.pairs[train]),
+                relations[train],
+                PairInputs(inputs.items, inputs.features, inputs.pairs[test]),
+                relations[test],
+            )
+            for train, test in splitter.split(inputs.pairs, relations, groups)
+        ]
+
+        def objective(trial: optuna.Trial) -> float:
+            parameters = classifier.suggest(trial)
+            scores = []
+            for train, train_relations, test, test_relations in parts:
+                model = classifier.fit(train, train_relations, parameters, seed)
+                predicted = model.member_probabilities(test).mean(axis=0).argmax(axis=1)
+                scores.append(f1_score(test_relations, predicted, average="macro"))
+            return float(np.mean(scores))
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
+        )
+        study.optimize(objective, n_trials=self.trials)
+        return dict(study.best_params)

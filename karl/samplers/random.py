@@ -1,0 +1,26 @@
+"""Random sampling, the baseline of every comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic.dataclasses import dataclass
+
+from karl.datasets import pair_keys
+from karl.samplers.base import Pool, ScoreSampler
+from karl.seeds import derive_seed, hash_uniform
+
+__all__ = ["Random"]
+
+
+@dataclass(frozen=True)
+class Random(ScoreSampler):
+    """Chooses uniformly at random, in each fine category or overall."""
+
+    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Give every pair the same score: what the committee says does not matter."""
+        return np.zeros(probabilities.shape[1])
+
+    def scores(self, pool: Pool, seed: int) -> NDArray[np.floating]:
+        """Return a random score per pair, without a prediction."""
+        return hash_uniform(pair_keys(pool.pairs), derive_seed(seed, "random"))

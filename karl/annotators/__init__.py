@@ -1,0 +1,5 @@
+"""Annotators: whoever votes on a pair, behind one protocol; one a file."""
+
+from karl.annotators.base import Annotation, Annotator, Usage
+
+__all__ = ["Annotation", "Annotator", "Usage"]

@@ -1,0 +1,73 @@
+"""Votes recorded earlier, played back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from karl.annotators.base import Annotation, Usage
+from karl.datasets import Dataset, Votes, pair_keys
+from karl.errors import ConfigError, DataError
+from karl.labels import swap_labels
+
+__all__ = ["Replay"]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Answers with the votes that the data set has on record.
+
+    A pair recorded in the other order is answered by the swap rule.
+
+    Parameters
+    ----------
+    votes : int
+        Votes per pair: the first so many of those on record.
+    """
+
+    votes: int = Field(default=3, ge=1)
+
+    def annotate(self, dataset: Dataset, pairs: NDArray[np.int32]) -> Annotation:
+        """Look up votes; see `Annotator.annotate`.
+
+        Raises
+        ------
+        ConfigError
+            If the data set has no recorded votes, or fewer than `votes` per pair.
+        DataError
+            If a pair is not on record.
+        """
+        recorded = dataset.recorded
+        if recorded is None:
+            raise ConfigError(
+                f"llm=replay: the data set '{dataset.name}' has no recorded votes",
+                hint="Use llm=oracle with data=demo, or add a votes file to the data.",
+            )
+        if self.votes > recorded.codes.shape[1]:
+            raise ConfigError(
+                f"llm.votes={self.votes}: only {recorded.codes.shape[1]} votes per pair on record"
+            )
+        position = _positions(recorded, pairs, dataset)
+        codes = recorded.codes[position, : self.votes]
+        swapped = recorded.items[position, 0] != pairs[:, 0]
+        codes = np.where(swapped[:, None], swap_labels(codes), codes)
+        return Annotation(Votes(pairs, codes), Usage(calls=codes.size))
+
+
+def _positions(recorded: Votes, pairs: NDArray[np.int32], dataset: Dataset) -> NDArray[np.int64]:
+    keys = pair_keys(recorded.items)
+    order = np.argsort(keys, kind="stable")
+    wanted = pair_keys(pairs)
+    found = np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)
+    position = order[found]
+    missing = np.flatnonzero(keys[position] != wanted)
+    if missing.size:
+        first, second = (dataset.catalogue.ids[int(row)] for row in pairs[missing[0]])
+        raise DataError(
+            f"no votes on record for {missing.size} of {len(pairs)} pairs, "
+            f"the first being ({first}, {second})",
+            hint="Use candidates=recorded, which proposes only pairs on record.",
+        )
+    return np.asarray(position)

@@ -1,0 +1,1 @@
+"""How good the predictions are, how diverse the training set is, and the record of both."""

@@ -1,0 +1,1 @@
+"""Configuration: composition by Hydra, validation, readable errors."""

@@ -1,0 +1,163 @@
+"""Composition of Hydra configurations, with errors that people can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from karl.errors import ConfigError
+
+__all__ = ["GROUPS_KEY", "compose_config", "config_folder", "differences", "group_options"]
+
+GROUPS_KEY = "choices"
+
+
+def config_folder() -> Path:
+    """Return the folder of the Hydra groups: packaged, or the checkout's `conf/`."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parent / "conf"
+
+
+def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> dict[str, Any]:
+    """Compose the configuration of an experiment.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        Hydra overrides, such as `sampler=margin` or `budget.rounds=5`.
+    extra : Path, optional
+        A folder with groups of the user's own, searched after karl's.
+
+    Returns
+    -------
+    dict
+        The resolved configuration; its key `choices` tells which option of
+        each group was chosen.
+
+    Raises
+    ------
+    ConfigError
+        If an override names no key or option, cannot be parsed, or a value
+        is missing.
+    """
+    searched = [] if extra is None else [f"hydra.searchpath=[file://{_existing(extra)}]"]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
+        try:
+            OverridesParser.create().parse_overrides(list(overrides))
+            full = compose("config", [*searched, *overrides], return_hydra_config=True)
+            choices = OmegaConf.to_container(full.hydra.runtime.choices)
+            keys = [str(key) for key in full if key != "hydra"]
+            plain = OmegaConf.to_container(
+                OmegaConf.masked_copy(full, keys), resolve=True, throw_on_missing=True
+            )
+        except OverrideParseException as error:
+            raise ConfigError(
+                f"'{error.override}' is no override",
+                hint="Write KEY=VALUE, such as sampler=margin or budget.rounds=5; "
+                "quote values with spaces or brackets.",
+            ) from error
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise _readable(error, overrides) from error
+    assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
+    groups = {
+        str(group): option
+        for group, option in sorted(choices.items())
+        if not str(group).startswith("hydra/") and option is not None
+    }
+    return {str(key): value for key, value in plain.items()} | {GROUPS_KEY: groups}
+
+
+def differences(old: Any, new: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return the keys on which two configurations differ, with both values.
+
+    Parameters
+    ----------
+    old, new : plain data
+        Nested dicts, lists and values; a key that one side lacks is None there.
+    prefix : str
+        Put before every key.
+
+    Returns
+    -------
+    dict of str to (old value, new value)
+        Keys are dotted paths.
+    """
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return {} if old == new else {prefix.removesuffix("."): (old, new)}
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*old, *new}):
+        found |= differences(old.get(key), new.get(key), f"{prefix}{key}.")
+    return found
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {folder}")
+    return folder.resolve()
+
+
+def _readable(error: Exception, overrides: Sequence[str]) -> ConfigError:
+    """Turn an error of Hydra's into one that names the key and lists the choices."""
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        return ConfigError(
+            f"{group}={option}: there is no such {group}",
+            hint=f"Choose one of: {', '.join(sorted(error.options))}.",
+        )
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    key = getattr(cause, "full_key", None)
+    if key and isinstance(error, ConfigCompositionException):
+        return _unknown_key(str(key), overrides)
+    lines = [line for line in str(cause).splitlines() if line.strip()]
+    return ConfigError(lines[0] if lines else str(error), hint="See `karl run --help`.")
+
+
+def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
+    options = [name.split("=")[0] for name in overrides if "=" in name and _is_choice(name)]
+    known = compose_config([o for o in overrides if o.split("=")[0] in options])
+    parent, _, name = key.rpartition(".")
+    node: Any = known
+    for part in parent.split(".") if parent else ():
+        node = node.get(part) if isinstance(node, dict) else None
+    siblings = (
+        [k for k in node if k not in (GROUPS_KEY, "_target_")] if isinstance(node, dict) else []
+    )
+    close = difflib.get_close_matches(name, siblings, n=1)
+    guess = f" Did you mean {parent + '.' if parent else ''}{close[0]}?" if close else ""
+    where = f"'{parent}' has" if parent else "The keys are"
+    listing = f"{where}: {', '.join(map(str, siblings))}." if siblings else ""
+    return ConfigError(
+        f"there is no configuration key '{key}'", hint=(listing + guess).strip() or None
+    )
+
+
+def _is_choice(override: str) -> bool:
+    key = override.split("=")[0]
+    return (config_folder() / key).is_dir()
+
+
+def group_options(extra: Path | None = None) -> dict[str, list[str]]:
+    """Return the options of every configuration group, in alphabetical order."""
+    options: dict[str, set[str]] = {}
+    for folder in filter(None, (config_folder(), extra)):
+        for file in folder.glob("*/*.yaml"):
+            options.setdefault(file.parent.name, set()).add(file.stem)
+    return {group: sorted(names) for group, names in sorted(options.items())}

@@ -1,0 +1,259 @@
+"""A run's folder: made, opened, locked, and compared with what is asked of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from karl.config.compose import GROUPS_KEY, differences
+from karl.config.experiment import Experiment, build
+from karl.errors import ConfigError, KarlError, UsageError
+from karl.files import hash_json, write_text
+from karl.paths import home
+from karl.runs.manifest import Manifest
+from karl.stages.artefacts import Artefacts
+from karl.stages.context import Context
+
+__all__ = ["Run", "default_name", "run_folder"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+# Limits and transport: raising or changing them does not touch what is done.
+_CHANGEABLE = {
+    "budget.rounds",
+    "budget.labels",
+    "budget.usd",
+    "budget.calls",
+    "budget.tokens",
+    "llm.concurrency",
+    "llm.timeout_s",
+    "llm.api_base",
+}
+
+
+def run_folder(runs: Path, name: str) -> Path:
+    """Return the folder of a run.
+
+    Raises
+    ------
+    UsageError
+        If the name could mean a place outside the runs folder.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a run",
+            hint="Use letters, digits, '.', '_' and '-', starting with a letter or digit.",
+        )
+    return runs / name
+
+
+def default_name(config: dict[str, Any]) -> str:
+    """Return a name that is the same whenever the configuration is."""
+    choices = config[GROUPS_KEY]
+    return f"{choices['data']}-{choices['sampler']}-{_fixed_hash(config)[:8]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run: a folder, its configuration, and the context of its stages.
+
+    Parameters
+    ----------
+    folder : Path
+    config : dict
+        The composed configuration.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> Run:
+        """Open a run that exists, with the configuration it was started with.
+
+        Raises
+        ------
+        UsageError
+            If there is no such run.
+        """
+        file = folder / "config.yaml"
+        if not file.exists():
+            existing = sorted(path.parent.name for path in folder.parent.glob("*/config.yaml"))
+            raise UsageError(
+                f"there is no run '{folder.name}' in {folder.parent}",
+                hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
+            )
+        return cls(folder, read_config(file))
+
+    @property
+    def name(self) -> str:
+        """The name of the run."""
+        return self.folder.name
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The configured strategies."""
+        return build(self.config)
+
+    @cached_property
+    def context(self) -> Context:
+        """What the stages work on."""
+        return Context(self.experiment, home())
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        """The files that stages write."""
+        return Artefacts(self.folder, self.context.dataset.catalogue)
+
+    @property
+    def metrics_file(self) -> Path:
+        """One line per round and evaluation set."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it is on disk.
+
+        Raises
+        ------
+        KarlError
+            If it cannot be read.
+        """
+        path = self.folder / "manifest.json"
+        try:
+            return Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KarlError(
+                f"{path} cannot be read: {error}",
+                hint="Restore it, or start again under another --name.",
+            ) from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        manifest.write(self.folder / "manifest.json")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from working on the run.
+
+        Raises
+        ------
+        UsageError
+            If another process does.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UsageError(
+                f"another process is working on the run '{self.name}'",
+                hint="Wait for it, or choose another --name.",
+            ) from error
+
+    def prepare(self) -> None:
+        """Make the folder, or check that it holds the same experiment.
+
+        Everything that can be wrong with configuration and data is found here,
+        before anything is written.
+
+        Raises
+        ------
+        ConfigError
+            If the run was started with another configuration or other data; the
+            message lists the differences.
+        DataError
+            If the data cannot be used.
+        """
+        split = self.context.split
+        data_sha256 = hash_json(
+            {"dataset": self.context.dataset.fingerprint, "train": split.train.fingerprint}
+        )
+        manifest = Manifest(
+            name=self.name,
+            config_sha256=_fixed_hash(self.config),
+            data_sha256=data_sha256,
+            seed=self.experiment.seed,
+            choices=self.experiment.choices,
+        )
+        with self.locked():
+            if (self.folder / "config.yaml").exists():
+                self._check_same(manifest)
+                self.manifest.verify(self.folder)
+            else:
+                # The configuration goes last: where it is, the run exists.
+                self.write_manifest(manifest)
+            write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.config))
+
+    def _check_same(self, wanted: Manifest) -> None:
+        stored = Run.load(self.folder).config
+        changed = {
+            key: values
+            for key, values in differences(stored, self.config).items()
+            if key not in _CHANGEABLE
+        }
+        if changed:
+            lines = [
+                f"  {key}: {_shown(old)} → {_shown(new)}" for key, (old, new) in changed.items()
+            ]
+            raise ConfigError(
+                f"the run '{self.name}' was started with another configuration:\n"
+                + "\n".join(lines),
+                hint="Choose another --name, or leave the changes out.",
+            )
+        if self.manifest.data_sha256 != wanted.data_sha256:
+            raise ConfigError(
+                f"the data of the run '{self.name}' have changed since it was started",
+                hint="Restore the data files, or choose another --name.",
+            )
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """Return the configuration in a run's `config.yaml`.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read.
+    """
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(file))
+    except (OSError, ValueError, YAMLError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{file} holds no configuration")
+    return {str(key): value for key, value in config.items()}
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _fixed_hash(config: dict[str, Any]) -> str:
+    """Hash a configuration without the keys that may change during a run."""
+    flat = {
+        key: new
+        for key, (_, new) in differences({}, _leaves(config)).items()
+        if key not in _CHANGEABLE
+    }
+    return hash_json(flat)
+
+
+def _leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found |= _leaves(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

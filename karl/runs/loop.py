@@ -1,0 +1,230 @@
+"""The loop: which stage is next, carried out and recorded until the budget ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from karl.errors import BudgetExhausted, UsageError
+from karl.files import hash_file
+from karl.runs.directory import Run
+from karl.runs.manifest import StageRecord
+from karl.runs.metrics import write_metrics
+from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.stages.context import Context
+from karl.stages.evaluate import evaluate
+from karl.stages.label import label
+from karl.stages.seed import seed
+from karl.stages.select import select
+from karl.stages.train import train
+
+__all__ = [
+    "STAGES",
+    "End",
+    "Observer",
+    "Step",
+    "advance",
+    "next_step",
+    "run_round",
+    "run_stage",
+    "run_to_end",
+]
+
+StageFunction = Callable[[Context, Artefacts, int], list[Path]]
+
+STAGES: dict[str, StageFunction] = {
+    "seed": seed,
+    "select": select,
+    "label": label,
+    "train": train,
+    "evaluate": evaluate,
+}
+_SEED_STAGES = ("seed", "evaluate")
+_ROUND_STAGES = ("select", "label", "train", "evaluate")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of a round."""
+
+    stage: str
+    round: int
+
+
+class End(Enum):
+    """Why there is no next step."""
+
+    ROUNDS = "all rounds are done"
+    LABELS = "the label budget is used up"
+    POOL = "no candidate is left to select"
+
+
+class Observer(Protocol):
+    """Is told what the loop does."""
+
+    def started(self, step: Step) -> None:
+        """A stage begins."""
+        ...
+
+    def finished(self, step: Step) -> None:
+        """A stage is done and recorded, and `metrics.jsonl` is up to date."""
+        ...
+
+
+def next_step(run: Run) -> Step | End:
+    """Return what a run has to do next, or why it has ended.
+
+    Parameters
+    ----------
+    run : Run
+        Prepared.
+
+    Returns
+    -------
+    Step or End
+    """
+    manifest, budget = run.manifest, run.experiment.budget
+    for stage in _SEED_STAGES:
+        if not manifest.done(stage, SEED_ROUND):
+            return Step(stage, SEED_ROUND)
+    number = 1
+    while manifest.done("evaluate", number):
+        number += 1
+    if manifest.done("select", number):
+        return Step(next(s for s in _ROUND_STAGES if not manifest.done(s, number)), number)
+    if number > budget.rounds:
+        return End.ROUNDS
+    n_selected = [len(keys) for keys in run.artefacts.asked_keys(number - 1)]
+    if n_selected and n_selected[-1] == 0:
+        return End.POOL
+    return End.LABELS if budget.labels_used_up(sum(n_selected)) else Step("select", number)
+
+
+def advance(run: Run, step: Step, observer: Observer) -> None:
+    """Carry out one stage and record it.
+
+    The stage's artefacts are on disk before it is recorded: a run that is
+    killed in between does the stage again, with the same result.
+    """
+    observer.started(step)
+    start = time.perf_counter()
+    written = STAGES[step.stage](run.context, run.artefacts, step.round)
+    record = StageRecord(
+        stage=step.stage,
+        round=step.round,
+        seconds=round(time.perf_counter() - start, 3),
+        artefacts={str(path.relative_to(run.folder)): hash_file(path) for path in written},
+    )
+    run.write_manifest(run.manifest.with_stage(record))
+    write_metrics(run)
+    observer.finished(step)
+
+
+def run_to_end(run: Run, observer: Observer) -> End:
+    """Carry out all stages that are left.
+
+    Parameters
+    ----------
+    run : Run
+        Prepared.
+    observer : Observer
+
+    Returns
+    -------
+    End
+        Why there is nothing more to do.
+
+    Raises
+    ------
+    BudgetExhausted
+        If the label budget was used up before all rounds were done.
+    """
+    with run.locked():
+        write_metrics(run)
+        while isinstance(step := next_step(run), Step):
+            advance(run, step, observer)
+    return _stop(step)
+
+
+def run_round(run: Run, observer: Observer) -> End | None:
+    """Carry out the stages up to the end of the current round.
+
+    Returns
+    -------
+    End or None
+        Why there was nothing to do; None if there was.
+    """
+    with run.locked():
+        write_metrics(run)
+        step = next_step(run)
+        if isinstance(step, End):
+            return _stop(step)
+        number = max(step.round, 1)
+        while isinstance(step := next_step(run), Step) and step.round <= number:
+            advance(run, step, observer)
+    return None
+
+
+def run_stage(run: Run, stage: str, observer: Observer) -> Step | End | None:
+    """Carry out one stage, if it is the one to come.
+
+    The stage `seed` includes the evaluation of the seed model.
+
+    Parameters
+    ----------
+    run : Run
+        Prepared.
+    stage : str
+        A key of `STAGES`.
+    observer : Observer
+
+    Returns
+    -------
+    Step, End or None
+        None if the stage was carried out; else it had been before, and this is
+        the next step or the reason why there is none.
+
+    Raises
+    ------
+    UsageError
+        If another stage must come first.
+    """
+    with run.locked():
+        write_metrics(run)
+        step = next_step(run)
+        if isinstance(step, End):
+            return _stop(step)
+        if stage == "seed" and step.round == SEED_ROUND:
+            while isinstance(step, Step) and step.round == SEED_ROUND:
+                advance(run, step, observer)
+                step = next_step(run)
+            return None
+        if step.stage == stage:
+            advance(run, step, observer)
+            return None
+    if not _came_before(stage, step):
+        raise UsageError(
+            f"stage '{stage}' of the run '{run.name}' has to wait for stage '{step.stage}' "
+            f"of round {step.round}",
+            hint=f"Run: karl {step.stage} --name {run.name}",
+        )
+    return step
+
+
+def _came_before(stage: str, step: Step) -> bool:
+    if step.stage == "select":  # a new round: the old one ended with its evaluation
+        return stage in _SEED_STAGES
+    return list(STAGES).index(stage) < list(STAGES).index(step.stage)
+
+
+def _stop(end: End) -> End:
+    if end is End.LABELS:
+        raise BudgetExhausted(
+            "the label budget is used up before all rounds are done",
+            hint="Raise budget.labels and run the same command to go on.",
+        )
+    return end

@@ -1,0 +1,123 @@
+"""The manifest: what a run was made from, and which stages are done."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from karl import __version__
+from karl.errors import KarlError
+from karl.files import hash_file, write_json
+
+__all__ = ["Manifest", "StageRecord", "package_versions"]
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "optuna", "polars", "hydra-core", "torch")
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A stage that is done.
+
+    Parameters
+    ----------
+    stage : str
+    round : int
+    seconds : float
+        Wall time it took.
+    artefacts : dict of str to str
+        sha256 by path, relative to the run's folder.
+    """
+
+    stage: str
+    round: int
+    seconds: float
+    artefacts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that is needed to make a run again, and how far it got.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    config_sha256 : str
+        Of the composed configuration, without what may change (see `Run`).
+    data_sha256 : str
+        Of catalogue, cards and human labels.
+    seed : int
+    choices : dict of str to str
+        The option chosen in each configuration group.
+    karl, python : str
+        Versions.
+    packages : dict of str to str
+        Versions of what computes the results.
+    stages : list of StageRecord
+        In the order in which they were done.
+    """
+
+    name: str
+    config_sha256: str
+    data_sha256: str
+    seed: int
+    choices: dict[str, str]
+    karl: str = __version__
+    python: str = field(default_factory=platform.python_version)
+    packages: dict[str, str] = field(default_factory=lambda: package_versions())
+    stages: list[StageRecord] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Manifest:
+        """Make a manifest from what `write` wrote."""
+        stages = [StageRecord(**record) for record in value["stages"]]
+        return cls(**{**value, "stages": stages})
+
+    def write(self, path: Path) -> None:
+        """Write the manifest atomically."""
+        write_json(path, asdict(self))
+
+    def done(self, stage: str, number: int) -> bool:
+        """Whether a stage of a round is done."""
+        return any((record.stage, record.round) == (stage, number) for record in self.stages)
+
+    def with_stage(self, record: StageRecord) -> Manifest:
+        """Return the manifest with one more stage done."""
+        return replace(self, stages=[*self.stages, record])
+
+    def seconds(self, number: int) -> float:
+        """Return how long the stages of a round took together."""
+        return sum(record.seconds for record in self.stages if record.round == number)
+
+    def verify(self, folder: Path) -> None:
+        """Check that the artefacts of all done stages are as they were written.
+
+        Raises
+        ------
+        KarlError
+            If one is missing or was changed.
+        """
+        for record in self.stages:
+            for name, expected in record.artefacts.items():
+                path = folder / name
+                if not path.exists() or hash_file(path) != expected:
+                    state = "was changed" if path.exists() else "is missing"
+                    raise KarlError(
+                        f"{path} {state} since stage '{record.stage}' of round "
+                        f"{record.round} wrote it",
+                        hint="Restore it, or start again under another --name.",
+                    )
+
+
+def package_versions() -> dict[str, str]:
+    """Return the installed versions of the packages that compute results."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

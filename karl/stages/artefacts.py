@@ -1,0 +1,133 @@
+"""The files of a run: where they are, and how they are written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from karl.annotators import Usage
+from karl.datasets import Catalogue, LabelledPairs, Votes, pair_keys
+from karl.files import atomic_path, write_json
+from karl.labels import NO_LABEL, Relation, to_relations
+
+__all__ = ["SEED_ROUND", "Artefacts"]
+
+SEED_ROUND = 0
+_IDS = ("item_id_1", "item_id_2")
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Reads and writes the artefacts in a run's folder.
+
+    Item ids, not row numbers, are written, so that the files mean something
+    by themselves. Every file appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    catalogue : Catalogue
+        Maps item ids to row numbers.
+    """
+
+    folder: Path
+    catalogue: Catalogue
+
+    @property
+    def hyperparameters(self) -> Path:
+        """What the seed stage tuned."""
+        return self.folder / "seed" / "hyperparameters.json"
+
+    def model(self, number: int) -> Path:
+        """The model fitted at the end of a round; round 0 is the seed."""
+        return self._round(number) / "model.safetensors"
+
+    def evaluation(self, number: int) -> Path:
+        """Scores of a round's model on every evaluation set."""
+        return self._round(number) / "evaluation.json"
+
+    def selected(self, number: int) -> Path:
+        """Pairs that a round sends to the annotator, the most wanted first."""
+        return self._round(number) / "selected.csv"
+
+    def votes(self, number: int) -> Path:
+        """What the annotator answered."""
+        return self._round(number) / "votes.csv"
+
+    def usage(self, number: int) -> Path:
+        """What the answers took: calls, tokens, dollars."""
+        return self._round(number) / "usage.json"
+
+    def labels(self, number: int) -> Path:
+        """Pairs that the consensus accepted, with their labels."""
+        return self._round(number) / "labels.csv"
+
+    def write_selected(
+        self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
+    ) -> Path:
+        """Write the selected pairs, shape (n, 2), and their fine categories, (n,)."""
+        return self._write(self.selected(number), pairs, {"fine_category": categories})
+
+    def read_selected(self, number: int) -> NDArray[np.int32]:
+        """Return the selected pairs, shape (n, 2)."""
+        return self._read(self.selected(number))[1]
+
+    def asked_keys(self, up_to: int) -> list[NDArray[np.int64]]:
+        """Return the keys of the pairs selected in rounds 1 to `up_to`."""
+        return [pair_keys(self.read_selected(number)) for number in range(1, up_to + 1)]
+
+    def write_votes(self, number: int, votes: Votes, usage: Usage) -> list[Path]:
+        """Write all votes and what they took."""
+        columns = {f"vote_{k + 1}": votes.codes[:, k] for k in range(votes.codes.shape[1])}
+        write_json(self.usage(number), asdict(usage))
+        return [self._write(self.votes(number), votes.items, columns), self.usage(number)]
+
+    def read_usage(self, up_to: int) -> Usage:
+        """Return what the annotation of rounds 1 to `up_to` took in all."""
+        total = Usage()
+        for number in range(1, up_to + 1):
+            total += Usage(**self.read_json(self.usage(number)))
+        return total
+
+    def write_labels(self, number: int, pairs: NDArray[np.int32], labels: NDArray[np.int8]) -> Path:
+        """Write the pairs that were accepted, those with a label."""
+        accepted = labels != NO_LABEL
+        names = np.array([relation.name.lower() for relation in Relation])
+        relations = names[to_relations(labels[accepted])]
+        columns = {"label": labels[accepted], "relation": relations}
+        return self._write(self.labels(number), pairs[accepted], columns)
+
+    def read_labels(self, up_to: int) -> list[LabelledPairs]:
+        """Return the accepted pairs of each of the rounds 1 to `up_to`."""
+        found = []
+        for number in range(1, up_to + 1):
+            table, pairs = self._read(self.labels(number))
+            labels = table["label"].cast(pl.Int8).to_numpy()
+            found.append(LabelledPairs(pairs, to_relations(labels), labels, "llm"))
+        return found
+
+    @staticmethod
+    def read_json(path: Path) -> Any:
+        """Return the content of a JSON artefact."""
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _round(self, number: int) -> Path:
+        return self.folder / ("seed" if number == SEED_ROUND else f"rounds/{number:04d}")
+
+    def _write(self, path: Path, pairs: NDArray[np.int32], columns: dict[str, Any]) -> Path:
+        ids = {name: self.catalogue.ids.gather(pairs[:, k]) for k, name in enumerate(_IDS)}
+        with atomic_path(path) as temporary:
+            pl.DataFrame({**ids, **columns}).write_csv(temporary)
+        return path
+
+    def _read(self, path: Path) -> tuple[pl.DataFrame, NDArray[np.int32]]:
+        # Ids such as 001071 are text: nothing is inferred.
+        table = pl.read_csv(path, infer_schema=False)
+        return table, np.stack([self.catalogue.rows(table[name]) for name in _IDS], axis=1)

@@ -1,0 +1,102 @@
+"""What the stages work on: everything that follows from an experiment's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.candidates import CandidatePairs
+from karl.classifiers import PairInputs
+from karl.config.experiment import Experiment
+from karl.datasets import Dataset, LabelledPairs
+from karl.datasets.catalogue import PRICE
+from karl.datasets.splits import Split
+from karl.encoders import ItemVectors, VectorStore
+from karl.features import Items
+from karl.seeds import derive_seed
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Data, item vectors and split of an experiment, made when first asked for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    store : Path
+        Folder for what experiments share: item vectors, tuned hyperparameters.
+    """
+
+    experiment: Experiment
+    store: Path
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set, its catalogue completed by item cards."""
+        dataset = self.experiment.data.load()
+        return replace(dataset, catalogue=self.experiment.cards.apply(dataset))
+
+    @cached_property
+    def vectors(self) -> ItemVectors:
+        """One vector per item, from the store."""
+        return VectorStore(self.store / "vectors").get(
+            self.dataset.catalogue, self.experiment.encoder
+        )
+
+    @cached_property
+    def items(self) -> Items:
+        """Vectors, categories and prices of all items."""
+        catalogue, vectors = self.dataset.catalogue, self.vectors
+        categories = self.experiment.categories.assign(catalogue, vectors.values)
+        log_price = None
+        if catalogue.has(PRICE):
+            prices = catalogue.table[PRICE].cast(float).to_numpy()
+            with np.errstate(divide="ignore", invalid="ignore"):
+                log_price = np.where(prices > 0, np.log(prices), np.nan).astype(np.float32)
+        return Items(vectors, categories, log_price)
+
+    @cached_property
+    def split(self) -> Split:
+        """The human labels, divided into training and evaluation sets."""
+        categories = self.items.categories
+        return self.experiment.split.divide(
+            self.dataset, {"fine": categories.fine, "major": categories.major}
+        )
+
+    def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
+        """Return pairs as a classifier takes them."""
+        return PairInputs(self.items, self.experiment.features, pairs)
+
+    def candidates(self, asked: Sequence[NDArray[np.int64]], number: int) -> CandidatePairs:
+        """Return the candidates of a round.
+
+        Parameters
+        ----------
+        asked : sequence of ndarray of int64
+            Keys of the pairs that earlier rounds sent to the annotator.
+        number : int
+            The round, from 1.
+        """
+        # All human labels are left out: those not trained on may be evaluated on.
+        human = [pairs.keys for pairs in self.dataset.pairs.values()]
+        return self.experiment.candidates.propose(
+            self.dataset,
+            self.items.categories,
+            np.unique(np.concatenate([*human, *asked])),
+            self.seed("candidates", number),
+        )
+
+    def training_pairs(self, accepted: Sequence[LabelledPairs]) -> LabelledPairs:
+        """Return the human training pairs and the accepted LLM labels together."""
+        return LabelledPairs.concat([self.split.train, *accepted], "llm" if accepted else "human")
+
+    def seed(self, *purpose: str | int) -> int:
+        """Return the experiment's seed for one purpose."""
+        return derive_seed(self.experiment.seed, *purpose)

@@ -1,0 +1,64 @@
+"""Stage `seed`: tune on the human training pairs and fit the first model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from karl.classifiers import Parameters
+from karl.config.identity import identity
+from karl.files import hash_json, write_json
+from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.stages.context import Context
+
+__all__ = ["seed"]
+
+
+def seed(context: Context, artefacts: Artefacts, number: int = SEED_ROUND) -> list[Path]:
+    """Tune the classifier's hyperparameters and fit the seed model.
+
+    Parameters
+    ----------
+    context : Context
+    artefacts : Artefacts
+    number : int
+        The seed is round 0.
+
+    Returns
+    -------
+    list of Path
+        The files written: hyperparameters and model.
+    """
+    train = context.split.train
+    parameters = _tuned(context)
+    write_json(artefacts.hyperparameters, parameters)
+    model = context.experiment.classifier.fit(
+        context.inputs(train.items), train.relations, parameters, context.seed("fit", number)
+    )
+    model.save(artefacts.model(number))
+    return [artefacts.hyperparameters, artefacts.model(number)]
+
+
+def _tuned(context: Context) -> Parameters:
+    """Return tuned hyperparameters, searched once for all runs that share them."""
+    classifier, train = context.experiment.classifier, context.split.train
+    if classifier.tuning is None:
+        return {}
+    inputs = context.inputs(train.items)
+    tuning_seed = context.seed("tune")
+    question = {
+        "classifier": identity(classifier),
+        "features": identity(context.experiment.features),
+        "categories": identity(context.experiment.categories),
+        "encoder": identity(context.experiment.encoder),
+        "catalogue": context.dataset.catalogue.fingerprint,
+        "train": train.fingerprint,
+        "seed": tuning_seed,
+    }
+    stored = context.store / "tuned" / f"{hash_json(question)[:32]}.json"
+    if not stored.exists():
+        found = classifier.tuning.search(
+            classifier, inputs, train.relations, train.keys, tuning_seed
+        )
+        write_json(stored, found)
+    parameters: Parameters = Artefacts.read_json(stored)
+    return parameters

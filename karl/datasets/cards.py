@@ -1,0 +1,99 @@
+"""Item cards: what is known of an item beyond its title, as further catalogue columns."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, Catalogue
+from karl.datasets.catalogue_file import check_ids
+from karl.datasets.dataset import Dataset
+from karl.datasets.tabular import open_table
+from karl.errors import DataError
+
+__all__ = ["NoCards", "RecordedCards"]
+
+_COLUMNS: Final = (MAJOR, FINE, "type", "function")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class NoCards:
+    """No cards: the catalogue as it is."""
+
+    def apply(self, dataset: Dataset) -> Catalogue:
+        """Return the catalogue of the data set."""
+        return dataset.catalogue
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RecordedCards:
+    """Cards from a table with a row per item, joined by `item_id`.
+
+    Parameters
+    ----------
+    path : str, optional
+        The table; by default the one that came with the data set.
+    columns : list of str
+        The card columns to add.
+    """
+
+    path: str | None = None
+    columns: tuple[str, ...] = _COLUMNS
+
+    def apply(self, dataset: Dataset) -> Catalogue:
+        """Return the catalogue with the card columns.
+
+        A card column replaces one of the same name in the catalogue. Items
+        without a card have no value in it; a warning says how many.
+
+        Parameters
+        ----------
+        dataset : Dataset
+
+        Returns
+        -------
+        Catalogue
+            The same items in the same order.
+
+        Raises
+        ------
+        DataError
+            If there is no such table or column, if two cards are of one item,
+            or if no item has a card.
+        """
+        path = self._find(dataset)
+        cards = self._read(path)
+        items = dataset.catalogue.table
+        n_with = items.join(cards, on=ITEM_ID, how="semi").height
+        if n_with == 0:
+            raise DataError(
+                "no card is of an item of the catalogue",
+                file=path,
+                column=ITEM_ID,
+                hint="Are these the cards of this data set? Their ids must be the catalogue's.",
+            )
+        if n_with < items.height:
+            _log.warning("%d of %d items have no card", items.height - n_with, items.height)
+        own = items.select(pl.exclude(self.columns))
+        return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))
+
+    def _find(self, dataset: Dataset) -> Path:
+        path = dataset.cards if self.path is None else Path(self.path).expanduser()
+        if path is None:
+            raise DataError(
+                f"the data set '{dataset.name}' came without item cards",
+                hint="Set cards.path to a table of cards, or choose cards=none.",
+            )
+        return path
+
+    def _read(self, path: Path) -> pl.DataFrame:
+        table = open_table(path)
+        frame = table.read([ITEM_ID, *self.columns])
+        check_ids(table, frame, ITEM_ID)
+        return frame.select(ITEM_ID, *self.columns)

@@ -1,0 +1,235 @@
+"""What a data set holds, in numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from karl.datasets.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
+from karl.datasets.catalogue import FINE, MAJOR, PRICE, Catalogue
+from karl.datasets.dataset import Dataset
+from karl.datasets.pairs import Annotations, LabelledPairs, Votes
+from karl.datasets.repeats import conflicts, repeats_unordered
+from karl.labels import N_LABELS, N_RELATIONS, FunctionLabel, Relation, to_relations
+
+__all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "describe"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far annotators agree; None where it cannot be said.
+
+    Parameters
+    ----------
+    kappa : float, optional
+        Fleiss' kappa.
+    macro_f1 : float, optional
+        Mean macro-F1 between two annotators.
+    """
+
+    kappa: float | None
+    macro_f1: float | None
+
+
+@dataclass(frozen=True)
+class SetDescription:
+    """One set of labelled pairs.
+
+    Parameters
+    ----------
+    pairs, items : int
+        How many it has, and of how many different items.
+    relations : mapping of str to int
+        Pairs per relation.
+    labels : mapping of int to int
+        Pairs per function-based label; empty where there are only relations.
+    annotated : int
+        Pairs that annotators saw, on which the agreement is measured.
+    on_relations, on_labels : Agreement, optional
+        Agreement on three relations and on nine labels.
+    repeated_unordered_pairs : int
+        Pairs that repeat an earlier one, in either order.
+    conflicts : int
+        How many of these have another relation than the first.
+    notes : mapping of str to int
+        What the reader counted.
+    """
+
+    pairs: int
+    items: int
+    relations: Mapping[str, int]
+    labels: Mapping[int, int]
+    annotated: int
+    on_relations: Agreement | None
+    on_labels: Agreement | None
+    repeated_unordered_pairs: int
+    conflicts: int
+    notes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RecordedVotes:
+    """Recorded LLM votes.
+
+    Parameters
+    ----------
+    pairs, votes_per_pair : int
+        Their number.
+    unanimous_labels, unanimous_relations : float
+        Share of pairs, 0 to 1, whose votes are all the same.
+    relations : mapping of str to int
+        Pairs per relation among those unanimous on the label.
+    """
+
+    pairs: int
+    votes_per_pair: int
+    unanimous_labels: float
+    unanimous_relations: float
+    relations: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A data set in numbers.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    items : int
+        Items in the catalogue.
+    columns : tuple of str
+        Columns of the catalogue.
+    major_categories, fine_categories : int, optional
+        Number of different ones, where the catalogue has them.
+    prices : tuple of float, optional
+        Lowest and highest price.
+    sets : mapping of str to SetDescription
+        The sets of labelled pairs.
+    recorded : RecordedVotes, optional
+        Recorded LLM votes.
+    has_oracle, has_cards : bool
+        Whether any pair's true label is known; whether item cards came along.
+    """
+
+    name: str
+    items: int
+    columns: tuple[str, ...]
+    major_categories: int | None
+    fine_categories: int | None
+    prices: tuple[float, float] | None
+    sets: Mapping[str, SetDescription]
+    recorded: RecordedVotes | None
+    has_oracle: bool
+    has_cards: bool
+
+
+_RELATION_NAMES: Final = tuple(relation.name.lower() for relation in Relation)
+
+
+def describe(dataset: Dataset) -> Description:
+    """Count what a data set holds.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    Description
+    """
+    catalogue = dataset.catalogue
+    return Description(
+        name=dataset.name,
+        items=len(catalogue),
+        columns=tuple(catalogue.table.columns),
+        major_categories=_n_different(catalogue, MAJOR),
+        fine_categories=_n_different(catalogue, FINE),
+        prices=_price_range(catalogue),
+        sets={name: _describe_set(dataset, name) for name in dataset.pairs},
+        recorded=None if dataset.recorded is None else _describe_votes(dataset.recorded),
+        has_oracle=dataset.gold is not None,
+        has_cards=dataset.cards is not None,
+    )
+
+
+def _describe_set(dataset: Dataset, name: str) -> SetDescription:
+    pairs = dataset.pairs[name]
+    annotations = dataset.annotations.get(name) or _annotations(pairs)
+    on_relations = on_labels = None
+    if annotations is not None:
+        on_relations = _agreement(annotations.relations, N_RELATIONS)
+        if annotations.labels is not None:
+            on_labels = _agreement(annotations.labels - np.int8(1), N_LABELS)
+    lead = f"{name}."
+    return SetDescription(
+        pairs=len(pairs),
+        items=len(np.unique(pairs.items)),
+        relations=_per_relation(pairs.relations),
+        labels=_per_label(pairs.labels),
+        annotated=0 if annotations is None else len(annotations),
+        on_relations=on_relations,
+        on_labels=on_labels,
+        repeated_unordered_pairs=int(repeats_unordered(pairs).sum()),
+        conflicts=int(conflicts(pairs).sum()),
+        notes={
+            what.removeprefix(lead): count
+            for what, count in dataset.notes.items()
+            if what.startswith(lead)
+        },
+    )
+
+
+def _describe_votes(votes: Votes) -> RecordedVotes:
+    relations = to_relations(votes.codes)
+    on_labels = unanimous(votes.codes - np.int8(1))
+    return RecordedVotes(
+        pairs=len(votes),
+        votes_per_pair=votes.codes.shape[1],
+        unanimous_labels=float(on_labels.mean()),
+        unanimous_relations=float(unanimous(relations).mean()),
+        relations=_per_relation(relations[on_labels, 0]),
+    )
+
+
+def _annotations(pairs: LabelledPairs) -> Annotations | None:
+    if pairs.relation_votes is None:
+        return None
+    return Annotations(pairs.relation_votes, pairs.votes)
+
+
+def _agreement(votes: NDArray[np.integer], n_classes: int) -> Agreement:
+    return Agreement(
+        _known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes, n_classes))
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _per_relation(relations: NDArray[np.int8]) -> dict[str, int]:
+    counts = np.bincount(relations, minlength=N_RELATIONS).tolist()
+    return dict(zip(_RELATION_NAMES, counts, strict=True))
+
+
+def _per_label(labels: NDArray[np.int8]) -> dict[int, int]:
+    counts = np.bincount(labels, minlength=N_LABELS + 1)
+    return {int(code): int(counts[code]) for code in FunctionLabel} if labels.any() else {}
+
+
+def _n_different(catalogue: Catalogue, column: str) -> int | None:
+    return catalogue.table[column].drop_nulls().n_unique() if catalogue.has(column) else None
+
+
+def _price_range(catalogue: Catalogue) -> tuple[float, float] | None:
+    if not catalogue.has(PRICE):
+        return None
+    prices = catalogue.table[PRICE].cast(pl.Float64).drop_nulls()
+    return (float(prices.to_numpy().min()), float(prices.to_numpy().max())) if len(prices) else None

@@ -1,0 +1,305 @@
+"""The data sets at hand: built in, downloaded, or imported into karl's own folder."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Final
+
+from karl.datasets.dataset import DatasetSource
+from karl.datasets.describe import Description, describe
+from karl.datasets.fbl import FBL, ID_FILE, OOD_FILE, OTHER_FILES
+from karl.datasets.tables import STEMS, Tables, find_table
+from karl.errors import DataError, KarlError, UsageError
+from karl.files import atomic_path, hash_file
+from karl.paths import imported_data
+
+__all__ = [
+    "FBL_URL",
+    "PUBLISHED",
+    "Entry",
+    "Stored",
+    "check",
+    "entries",
+    "get",
+    "import_data",
+    "source_of",
+]
+
+FBL_URL: Final = (
+    "https://raw.githubusercontent.com/okamoto-lab/fbl_dataset/"
+    "6fd76dcd04ba75dddbc57126b8c411023ca94827/"
+)
+PUBLISHED: Final = {
+    ID_FILE: "6e11a01a8dcd2f556ee006bc62b4d4356b4e84b7ea5933cf1ca4c5e14164e3fd",
+    OOD_FILE: "51538ccccca764aba7c84c8ccc2242b0e0b399b9e9f1fd20b567329ce3aee63e",
+}
+"""sha256 of each published file of the FBL data set."""
+
+_DEMO, _FBL = "demo", "fbl"
+_BUILT_IN: Final = (_DEMO, _FBL)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERIFIED, _DIFFERS, _COPIED = "verified", "differs from the published file", "copied"
+_IMPORT_HINT: Final = (
+    "Where the network is closed: put FBL2023.tsv and FBL2024.tsv into a folder on any "
+    "machine, bring it here, and run `karl data import fbl --from DIR`."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that can be named.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    kind : str
+        "built-in" or "imported".
+    folder : Path, optional
+        Where its files are; None for one that needs none or has none yet.
+    ready : bool
+        Whether it can be loaded.
+    """
+
+    name: str
+    kind: str
+    folder: Path | None
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What `get` and `import_data` put into karl's folder.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    folder : Path
+        Where it is now.
+    files : mapping of str to str
+        What became of each file.
+    """
+
+    name: str
+    folder: Path
+    files: Mapping[str, str]
+
+
+def entries() -> list[Entry]:
+    """Return every data set that has a name, the built-in ones first."""
+    try:
+        fbl = Entry(_FBL, "built-in", FBL().find(), ready=True)
+    except DataError:
+        fbl = Entry(_FBL, "built-in", None, ready=False)
+    return [Entry(_DEMO, "built-in", None, ready=True), fbl, *_imported()]
+
+
+def source_of(name: str) -> DatasetSource:
+    """Return where a data set is read from.
+
+    Parameters
+    ----------
+    name : str
+        `demo`, `fbl`, the name of an imported data set, or a folder: of FBL
+        files if it holds FBL2023.tsv, else of tables.
+
+    Raises
+    ------
+    DataError
+        If it is none of these.
+    """
+    if name == _DEMO:
+        from karl.datasets.demo.source import Demo
+
+        return Demo()
+    if name == _FBL:
+        return FBL()
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return FBL(name) if (folder / ID_FILE).is_file() else Tables(name)
+    known = [entry.name for entry in entries()]
+    if name in known:
+        return Tables(name)
+    close = difflib.get_close_matches(name, known, 1)
+    raise DataError(
+        f"there is no data set and no folder '{name}'",
+        hint=(f"Did you mean '{close[0]}'? " if close else "")
+        + f"There are: {', '.join(known)}. Bring in your own with "
+        "`karl data import NAME --from DIR`.",
+    )
+
+
+def check(name: str) -> Description:
+    """Load a data set and return what it holds.
+
+    Parameters
+    ----------
+    name : str
+        See `source_of`.
+
+    Raises
+    ------
+    DataError
+        For the first thing that breaks a rule.
+    """
+    return describe(source_of(name).load())
+
+
+def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Stored:
+    """Download a data set into karl's folder; files already there are kept.
+
+    Parameters
+    ----------
+    name : str
+        `fbl`, the only one that can be downloaded.
+    base_url : str
+        Where the files are, ending in a slash.
+    timeout_s : float
+        How long to wait for the server, in seconds.
+
+    Returns
+    -------
+    Stored
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to download for this name.
+    KarlError
+        If the download fails or is not the published file.
+    """
+    if name != _FBL:
+        raise UsageError(
+            f"'{name}' cannot be downloaded",
+            hint="Only fbl can; demo is generated, and your own data come in with "
+            "`karl data import NAME --from DIR`.",
+        )
+    folder = imported_data(_FBL)
+    missing = [f for f in PUBLISHED if not _is_published(folder / f)]
+    contents = {file: _download(base_url + file, PUBLISHED[file], timeout_s) for file in missing}
+    for file, content in contents.items():
+        with atomic_path(folder / file) as temporary:
+            temporary.write_bytes(content)
+    status = {f: "downloaded, verified" if f in contents else "already here" for f in PUBLISHED}
+    return Stored(_FBL, folder, status)
+
+
+def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
+    """Copy a data set into karl's folder, after reading it to see that it can be used.
+
+    Parameters
+    ----------
+    name : str
+        What to call it; `fbl` for the files of the FBL data set.
+    from_dir : Path
+        The folder it is in.
+    force : bool
+        Whether to replace an imported data set of that name.
+
+    Returns
+    -------
+    Stored
+        For `fbl` each published file is "verified" or "differs from the
+        published file".
+
+    Raises
+    ------
+    UsageError
+        If the name cannot be used or is taken.
+    DataError
+        If the data break their format.
+    """
+    _check_name(name, force)
+    if not from_dir.is_dir():
+        raise DataError("there is no such folder", file=from_dir)
+    if name == _FBL:
+        FBL(str(from_dir)).load()
+        candidates = [from_dir / file for file in (*PUBLISHED, *OTHER_FILES)]
+        files = [path for path in candidates if path.is_file()]
+    else:
+        Tables(folder=str(from_dir.resolve())).load()
+        files = [path for stem in STEMS if (path := find_table(from_dir, stem))]
+    status = {path.name: _status(path, name) for path in files}
+    _replace_folder(imported_data(name), files)
+    return Stored(name, imported_data(name), status)
+
+
+def _imported() -> list[Entry]:
+    data = imported_data("")
+    folders = sorted(data.iterdir()) if data.is_dir() else []
+    return [
+        Entry(folder.name, "imported", folder, ready=True)
+        for folder in folders
+        if folder.is_dir() and _NAME.fullmatch(folder.name) and folder.name not in _BUILT_IN
+    ]
+
+
+def _is_published(path: Path) -> bool:
+    return path.is_file() and hash_file(path) == PUBLISHED[path.name]
+
+
+def _status(path: Path, name: str) -> str:
+    if name != _FBL or path.name not in PUBLISHED:
+        return _COPIED
+    return _VERIFIED if _is_published(path) else _DIFFERS
+
+
+def _check_name(name: str, force: bool) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a data set",
+            hint="Use letters, digits, '.', '_' and '-', beginning with a letter or digit.",
+        )
+    if name == _DEMO:
+        raise UsageError(f"'{_DEMO}' is built in", hint="Choose another name.")
+    if imported_data(name).exists() and not force:
+        raise UsageError(
+            f"there is already a data set '{name}' in {imported_data(name)}",
+            hint="Replace it with --force, or choose another name.",
+        )
+
+
+def _download(url: str, sha256: str, timeout_s: float) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:  # noqa: S310  our own URL
+            content: bytes = response.read()
+    except urllib.error.HTTPError as error:
+        raise KarlError(f"{url} answered {error.code} {error.reason}", hint=_IMPORT_HINT) from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise KarlError(f"{url} cannot be reached: {reason}", hint=_IMPORT_HINT) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise KarlError(
+            f"what came from {url} is not the published file (its sha256 differs)",
+            hint="Something on the way changed it; nothing was stored. " + _IMPORT_HINT,
+        )
+    return content
+
+
+def _replace_folder(target: Path, files: Iterable[Path]) -> None:
+    """Fill a folder with copies, all of them or none, in place of what it held."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=target.parent) as temporary:
+        fresh, old = Path(temporary) / "fresh", Path(temporary) / "old"
+        fresh.mkdir()
+        for file in files:
+            with atomic_path(fresh / file.name) as copy:
+                shutil.copyfile(file, copy)
+        if target.exists():
+            target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            old.rename(target)
+            raise

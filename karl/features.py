@@ -46,8 +46,12 @@ class PairFeatures:
     Parameters
     ----------
     symmetric : bool
-        If true, item vectors give |u − v|, u ∘ v and u + v; else u − v,
-        u ∘ v, u and v.
+        If true, item vectors give |u − v|, u ∘ v and, with `position`, u + v;
+        else u − v, u ∘ v and, with `position`, u and v.
+    position : bool
+        Whether a classifier may see where in the catalogue a pair lies, and
+        not only how its items differ. It helps where labels cover the
+        categories; without it, less is learnt that holds in one place only.
     cosine : bool
         Add one cosine per vector block.
     category : bool
@@ -58,6 +62,7 @@ class PairFeatures:
     """
 
     symmetric: bool = True
+    position: bool = True
     cosine: bool = True
     category: bool = True
     price: bool = True
@@ -65,13 +70,16 @@ class PairFeatures:
     def width(self, items: Items) -> int:
         """Return the number of features per pair."""
         vectors = items.vectors
-        per_dimension = 3 if self.symmetric else 4
         return int(
-            per_dimension * vectors.values.shape[1]
+            self._per_dimension * vectors.values.shape[1]
             + self.cosine * len(vectors.blocks)
             + 2 * self.category
             + (self.price and items.log_price is not None)
         )
+
+    @property
+    def _per_dimension(self) -> int:
+        return 2 + self.position * (1 if self.symmetric else 2)
 
     def compute(self, items: Items, pairs: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the features of some pairs.
@@ -85,8 +93,8 @@ class PairFeatures:
         Returns
         -------
         ndarray of float32, shape (n, width(items))
-            In this order: |u − v| (or u − v), u ∘ v, u + v (or u, v), cosines,
-            same fine category, same major category, price.
+            In this order: |u − v| (or u − v), u ∘ v, position, cosines, same
+            fine category, same major category, price.
         """
         first, second = pairs[:, 0], pairs[:, 1]
         u, v = items.vectors.values[first], items.vectors.values[second]
@@ -97,11 +105,11 @@ class PairFeatures:
         np.multiply(u, v, out=product)
         if self.symmetric:
             np.abs(difference, out=difference)
+        if self.position and self.symmetric:
             np.add(u, v, out=rest[:, :n_dims])
-            used = n_dims
-        else:
+        elif self.position:
             rest[:, :n_dims], rest[:, n_dims : 2 * n_dims] = u, v
-            used = 2 * n_dims
+        used = (self._per_dimension - 2) * n_dims
         scalars = self._scalars(items, product, first, second)
         for column, values in enumerate(scalars, start=used):
             rest[:, column] = values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from karl.classifiers.tuning import Tuning
 from karl.labels import N_RELATIONS
 
 __all__ = ["BalancedBagging"]
+
+_MEMBERS_FOR_TUNING = 3
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class BalancedBagging:
     def suggest(self, trial: Trial) -> Parameters:
         """Draw the inverse penalty C; see `Classifier.suggest`."""
         return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
+
+    def for_tuning(self) -> BalancedBagging:
+        """Return a smaller ensemble: a few members rank hyperparameters as well as many."""
+        return replace(self, n_members=min(self.n_members, _MEMBERS_FOR_TUNING))
 
     def fit(
         self,

@@ -93,6 +93,10 @@ class Classifier(Protocol):
         """Draw hyperparameters from the search space."""
         ...
 
+    def for_tuning(self) -> Classifier:
+        """Return a cheaper classifier with the same best hyperparameters, or itself."""
+        ...
+
     def fit(
         self,
         inputs: PairInputs,

@@ -37,6 +37,10 @@ class Logistic:
         """Draw the inverse penalty C; see `Classifier.suggest`."""
         return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
 
+    def for_tuning(self) -> Logistic:
+        """Return the classifier itself."""
+        return self
+
     def fit(
         self,
         inputs: PairInputs,

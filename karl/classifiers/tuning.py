@@ -35,7 +35,7 @@ class Tuning:
     """
 
     trials: int = Field(default=20, ge=1)
-    folds: int = Field(default=3, ge=2)
+    folds: int = Field(default=5, ge=2)
 
     def search(
         self,
@@ -79,11 +79,13 @@ class Tuning:
             for train, test in splitter.split(inputs.pairs, relations, groups)
         ]
 
+        candidate = classifier.for_tuning()
+
         def objective(trial: optuna.Trial) -> float:
-            parameters = classifier.suggest(trial)
+            parameters = candidate.suggest(trial)
             scores = []
             for train, train_relations, test, test_relations in parts:
-                model = classifier.fit(train, train_relations, parameters, seed)
+                model = candidate.fit(train, train_relations, parameters, seed)
                 predicted = model.member_probabilities(test).mean(axis=0).argmax(axis=1)
                 scores.append(f1_score(test_relations, predicted, average="macro"))
             return float(np.mean(scores))

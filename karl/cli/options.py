@@ -1,0 +1,40 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["ConfigDir", "Name", "Overrides", "RunsDir"]
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[OVERRIDE]...",
+        help="Hydra overrides: GROUP=OPTION or KEY=VALUE, such as "
+        "sampler=qbc budget.rounds=5. `karl config` lists them.",
+        show_default=False,
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        "-n",
+        help="Name of the run; made from the configuration when left out.",
+        show_default=False,
+    ),
+]
+RunsDir = Annotated[
+    Path, typer.Option("--runs-dir", help="Folder of all runs.", envvar="KARL_RUNS_DIR")
+]
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--config-dir",
+        help="A folder with configuration groups of your own, searched after karl's.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,42 @@
+# `make run` and `make test` each work alone from a fresh clone with Python >= 3.11.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.karl-ready
+
+.PHONY: help setup run test lint format bench clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## Make the virtual environment with torch and karl, if it is not there.
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("karl needs Python 3.11 or newer; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: setup ## Run the whole loop on the demo data.
+	$(BIN)/karl run
+
+test: setup ## Run the test suite, the slow tests included.
+	$(BIN)/python -m pytest -n auto
+
+lint: setup ## Check style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict karl
+
+format: setup ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure speed and memory.
+	$(BIN)/python scripts/bench/candidates.py
+
+clean: ## Remove the virtual environment and caches; runs stay.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

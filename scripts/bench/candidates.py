@@ -1,0 +1,109 @@
+"""Measure a round's candidates at the paper's size: proposing, scoring, selecting, memory.
+
+368 fine categories with 10 query items and 100 candidates each: up to 368,000
+pairs, scored by ten linear members on symmetric features of 200-d vectors.
+Run it with `python scripts/bench/candidates.py`; the floor is 5 s and 500 MB
+above the item vectors on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+# This process only starts others and imports nothing large: on Linux a process
+# inherits the peak memory of the one that started it.
+
+N_ITEMS, N_DIMS, N_FINE, N_MAJOR, N_MEMBERS = 40_000, 200, 368, 16, 10
+SAMPLERS = ("qbc", "margin")
+KIB_PER_MIB = 1024
+
+
+def measure(sampler_name: str) -> dict[str, float]:
+    """Propose, score and select once; seconds and MiB above the item vectors."""
+    import numpy as np
+    import polars as pl
+
+    from karl.candidates import Stratified
+    from karl.categories import ItemCategories
+    from karl.classifiers import PairInputs
+    from karl.classifiers.linear import LinearCommittee
+    from karl.datasets import Catalogue, Dataset
+    from karl.encoders import ItemVectors
+    from karl.features import Items, PairFeatures
+    from karl.samplers import Pool
+    from karl.samplers.margin import Margin
+    from karl.samplers.qbc import QueryByCommittee
+
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((N_ITEMS, N_DIMS), dtype=np.float32)
+    vectors /= np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    fine = rng.integers(0, N_FINE, N_ITEMS).astype(np.int32)
+    categories = ItemCategories(fine, fine % N_MAJOR, induced=False)
+    names = pl.int_range(N_ITEMS, eager=True).cast(pl.String)
+    catalogue = Catalogue(pl.DataFrame({"item_id": names, "title": "item " + names}))
+    dataset = Dataset("benchmark", catalogue, {})
+    items = Items(ItemVectors(vectors, [N_DIMS]), categories)
+    features = PairFeatures()
+    committee = LinearCommittee(
+        rng.standard_normal((N_MEMBERS, 3, features.width(items)), dtype=np.float32),
+        rng.standard_normal((N_MEMBERS, 3), dtype=np.float32),
+    )
+    sampler = {"qbc": QueryByCommittee(), "margin": Margin()}[sampler_name]
+
+    before, start = _peak(), time.perf_counter()
+    candidates = Stratified().propose(dataset, categories, np.empty(0, np.int64), seed=0)
+    proposed = time.perf_counter()
+    pool = Pool(
+        candidates.pairs,
+        candidates.categories,
+        lambda pairs: committee.member_probabilities(PairInputs(items, features, pairs)),
+    )
+    selected = sampler.query(pool, None, 0)
+    done = time.perf_counter()
+    return {
+        "pairs": len(pool),
+        "selected": len(selected),
+        "propose_s": proposed - start,
+        "select_s": done - proposed,
+        "memory_mib": _peak() - before,
+    }
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
+
+
+def _in_a_fresh_process(sampler: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--measure", sampler]
+    finished = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(finished.stdout))
+
+
+def main() -> None:
+    """Print the medians of some runs, one line per sampler."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3, help="runs per sampler")
+    parser.add_argument("--measure", choices=SAMPLERS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure)))
+        return
+    print(f"{'sampler':8} {'pairs':>8} {'propose':>9} {'select':>9} {'total':>9} {'memory':>9}")
+    for sampler in SAMPLERS:
+        runs = [_in_a_fresh_process(sampler) for _ in range(options.runs)]
+        middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        total = statistics.median(run["propose_s"] + run["select_s"] for run in runs)
+        print(
+            f"{sampler:8} {middle['pairs']:8,.0f} {middle['propose_s']:7.2f} s "
+            f"{middle['select_s']:7.2f} s {total:7.2f} s {middle['memory_mib']:5.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()

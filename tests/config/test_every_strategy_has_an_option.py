@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+
+import pytest
+from pydantic.fields import FieldInfo
+from strategies import OPTIONS, PACKAGES, class_of, settings_of, strategies_of
+
+from karl.config.compose import group_options
+
+STRATEGIES = [(group, cls) for group in PACKAGES for cls in strategies_of(group)]
+
+# Where options mean to differ from their class: tuning is on, and e5 models need a prefix.
+MEANT = {
+    ("classifier", "tuning"),
+    ("encoder", "prefix"),
+    ("features", "symmetric"),
+    ("features", "position"),
+}
+
+
+def defaults_of(cls: type) -> dict[str, object]:
+    """Return the default of each field that has one."""
+    found = {}
+    for field in fields(cls):
+        info = field.default
+        if isinstance(info, FieldInfo):
+            if not info.is_required():
+                found[field.name] = info.get_default(call_default_factory=True)
+        elif info is not MISSING:
+            found[field.name] = info
+        elif field.default_factory is not MISSING:
+            found[field.name] = field.default_factory()
+    return found
+
+
+@pytest.mark.parametrize("group", PACKAGES)
+def test_strategies_are_found(group: str) -> None:
+    assert strategies_of(group)
+
+
+@pytest.mark.parametrize(("group", "strategy"), STRATEGIES)
+def test_every_strategy_can_be_chosen(group: str, strategy: type) -> None:
+    assert strategy in {class_of(group, option) for option in group_options()[group]}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_makes_a_strategy_of_its_group(group: str, option: str) -> None:
+    assert class_of(group, option) in strategies_of(group)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_an_option_has_every_key_of_its_class_and_no_other(group: str, option: str) -> None:
+    keys = set(settings_of(group, option)) - {"_target_"}
+    assert keys == {field.name for field in fields(class_of(group, option))}
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_an_option_has_the_defaults_of_its_class(group: str, option: str) -> None:
+    settings = settings_of(group, option)
+    for key, default in defaults_of(class_of(group, option)).items():
+        if (group, key) not in MEANT:
+            assert settings[key] == default, key

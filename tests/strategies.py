@@ -1,0 +1,64 @@
+"""Finds every strategy of the package, and what every option of the configuration makes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from typing import Any
+
+from hydra.utils import get_class
+from pydantic.dataclasses import is_pydantic_dataclass
+
+from karl.config.compose import compose_config, group_options
+
+PACKAGES = {
+    "sampler": ("karl.samplers", "query"),
+    "encoder": ("karl.encoders", "encode"),
+    "classifier": ("karl.classifiers", "fit"),
+    "llm": ("karl.annotators", "annotate"),
+    "consensus": ("karl.consensus", "decide"),
+    "categories": ("karl.categories", "assign"),
+    "features": ("karl.features", "compute"),
+    "candidates": ("karl.candidates", "propose"),
+    "split": ("karl.datasets.splits", "divide"),
+}
+"""Where the strategies of a group live, and the method that makes a class one of them."""
+
+OPTIONS = [(group, option) for group in PACKAGES for option in group_options()[group]]
+
+
+def strategies_of(group: str) -> list[type]:
+    """Return the concrete strategies of a group, found by looking at its modules."""
+    package, method = PACKAGES[group]
+    root = importlib.import_module(package)
+    below = pkgutil.iter_modules(getattr(root, "__path__", []))
+    modules = [root, *(importlib.import_module(f"{package}.{found.name}") for found in below)]
+    return [
+        cls
+        for module in modules
+        for cls in vars(module).values()
+        if inspect.isclass(cls)
+        and cls.__module__ == module.__name__
+        and is_pydantic_dataclass(cls)
+        and hasattr(cls, method)
+        and not inspect.isabstract(cls)
+    ]
+
+
+@cache
+def composed(group: str, option: str) -> dict[str, Any]:
+    """Return the whole configuration with one option chosen; not to be changed."""
+    return compose_config([f"{group}={option}"])
+
+
+def settings_of(group: str, option: str) -> dict[str, Any]:
+    """Return the settings of an option, `_target_` among them."""
+    settings: dict[str, Any] = composed(group, option)[group]
+    return settings
+
+
+def class_of(group: str, option: str) -> type:
+    """Return the class that an option makes."""
+    return get_class(settings_of(group, option)["_target_"])

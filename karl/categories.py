@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue
 from karl.datasets.catalogue import FINE, MAJOR
+from karl.seeds import Seed
 
 __all__ = ["Categories", "ItemCategories"]
 
@@ -51,7 +52,7 @@ class Categories:
 
     n_fine: int = Field(default=368, ge=1)
     n_major: int = Field(default=16, ge=1)
-    seed: int = 0
+    seed: Seed = 0
 
     def assign(self, catalogue: Catalogue, vectors: NDArray[np.float32]) -> ItemCategories:
         """Give every item a fine and a major category.
@@ -74,7 +75,9 @@ class Categories:
         if catalogue.has(MAJOR):
             major = _codes(catalogue, MAJOR)
         else:
-            major = self._cluster(_centres(vectors, fine), self.n_major)[fine]
+            clusters = self._cluster(_centres(vectors, fine), self.n_major)
+            # The entry after the last is for items without a fine category.
+            major = np.append(clusters, np.int32(-1))[fine]
         return ItemCategories(fine, major, induced)
 
     def _cluster(self, points: NDArray[np.float32], n_clusters: int) -> NDArray[np.int32]:
@@ -82,6 +85,8 @@ class Categories:
         from threadpoolctl import threadpool_limits
 
         kind = KMeans if len(points) < _MINI_BATCH_FROM else MiniBatchKMeans
+        if len(points) == 0:
+            return np.empty(0, np.int32)
         n_clusters = max(1, min(n_clusters, len(points) // 4))
         # With several threads k-means adds up in whichever order they finish,
         # and the last bits decide ties: one thread gives the same clusters always.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-__all__ = ["derive_seed", "hash_uniform"]
+__all__ = ["Seed", "derive_seed", "hash_uniform"]
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""A seed that scikit-learn and NumPy accept, as a field of a strategy."""
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:

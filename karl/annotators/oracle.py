@@ -61,7 +61,7 @@ class Oracle:
         matrix = np.array(rows) if len({len(row) for row in rows}) == 1 else np.empty(0)
         if matrix.shape != (N_RELATIONS, N_RELATIONS):
             raise ValueError("needs three rows of three probabilities")
-        if (matrix < 0).any() or (abs(matrix.sum(axis=1) - 1) > _TOLERANCE).any():
+        if not ((matrix >= 0).all() and np.allclose(matrix.sum(axis=1), 1, atol=_TOLERANCE)):
             raise ValueError("each row must hold probabilities that add up to 1")
         return rows
 

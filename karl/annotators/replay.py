@@ -60,9 +60,9 @@ def _positions(recorded: Votes, pairs: NDArray[np.int32], dataset: Dataset) -> N
     keys = pair_keys(recorded.items)
     order = np.argsort(keys, kind="stable")
     wanted = pair_keys(pairs)
-    found = np.searchsorted(keys[order], wanted).clip(max=len(keys) - 1)
-    position = order[found]
-    missing = np.flatnonzero(keys[position] != wanted)
+    # The entry after the last is for pairs that are not on record.
+    position = np.append(order, -1)[np.searchsorted(keys[order], wanted)]
+    missing = np.flatnonzero(~np.isin(wanted, keys))
     if missing.size:
         first, second = (dataset.catalogue.ids[int(row)] for row in pairs[missing[0]])
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,11 @@ from pydantic.dataclasses import dataclass
 
 from karl.classifiers.base import PairInputs, Parameters, Trial
 from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.logistic import Logistic
 from karl.classifiers.tuning import Tuning
 from karl.labels import N_RELATIONS
 
 __all__ = ["BalancedBagging"]
-
-_MEMBERS_FOR_TUNING = 3
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,11 @@ class BalancedBagging:
 
     def suggest(self, trial: Trial) -> Parameters:
         """Draw the inverse penalty C; see `Classifier.suggest`."""
-        return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
+        return self.for_tuning().suggest(trial)
 
-    def for_tuning(self) -> BalancedBagging:
-        """Return a smaller ensemble: a few members rank hyperparameters as well as many."""
-        return replace(self, n_members=min(self.n_members, _MEMBERS_FOR_TUNING))
+    def for_tuning(self) -> Logistic:
+        """Return one logistic regression on all pairs, which the paper tunes and then bags."""
+        return Logistic(balanced=False, max_iter=self.max_iter)
 
     def fit(
         self,
@@ -80,4 +78,6 @@ def _balanced_sample(relations: NDArray[np.int8], rng: np.random.Generator) -> N
     """Draw as many pairs of every class as the rarest class has."""
     of_class = [np.flatnonzero(relations == relation) for relation in range(N_RELATIONS)]
     size = min(map(len, of_class))
+    if size == 0:
+        raise ValueError("the training pairs lack a relation: there is nothing to balance")
     return np.concatenate([rng.choice(indices, size, replace=False) for indices in of_class])

@@ -94,7 +94,7 @@ class Classifier(Protocol):
         ...
 
     def for_tuning(self) -> Classifier:
-        """Return a cheaper classifier with the same best hyperparameters, or itself."""
+        """Return what stands in for this classifier in the search, such as itself."""
         ...
 
     def fit(

@@ -46,7 +46,9 @@ class LinearCommittee:
         """Return class probabilities of every member, shape (n_members, n, 3)."""
         n_members, n_classes, n_features = self.coefficients.shape
         weights = self.coefficients.reshape(n_members * n_classes, n_features)
-        scores = inputs.matrix @ weights.T + self.intercepts.ravel()
+        # One thread: the last bits must not depend on the number of cores.
+        with threadpool_limits(limits=1):
+            scores = inputs.matrix @ weights.T + self.intercepts.ravel()
         by_member = scores.reshape(len(inputs), n_members, n_classes).transpose(1, 0, 2)
         return np.asarray(softmax(by_member, axis=2), dtype=np.float32)
 

@@ -18,18 +18,21 @@ __all__ = ["Logistic"]
 
 @dataclass(frozen=True)
 class Logistic:
-    """Multinomial logistic regression on all training pairs, classes weighted equally.
+    """Multinomial logistic regression on all training pairs.
 
     A committee of one: `sampler=qbc` finds no disagreement in it.
 
     Parameters
     ----------
+    balanced : bool
+        Weight the classes by the inverse of their frequency.
     max_iter : int
         Iterations of the solver at most.
     tuning : Tuning, optional
         Search for `C`; None keeps its default, 10.
     """
 
+    balanced: bool = True
     max_iter: int = Field(default=1000, ge=1)
     tuning: Tuning | None = None
 
@@ -54,7 +57,7 @@ class Logistic:
             relations,
             inverse_penalty=parameters.get("C", 10.0),
             max_iter=self.max_iter,
-            balanced=True,
+            balanced=self.balanced,
         )
 
     def load(self, path: Path) -> LinearCommittee:

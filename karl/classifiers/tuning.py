@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.classifiers.base import PairInputs, Parameters
+from karl.labels import Relation
 
 if TYPE_CHECKING:
     import optuna
@@ -65,7 +66,10 @@ class Tuning:
         from sklearn.metrics import f1_score
         from sklearn.model_selection import StratifiedGroupKFold
 
-        folds = min(self.folds, int(np.bincount(relations).min()))
+        folds = min(
+            self.folds,
+            *(len(np.unique(groups[relations == relation])) for relation in Relation),
+        )
         if folds < 2:
             return {}
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -149,6 +149,8 @@ def _open(
 
     A name alone means the run of that name, as it was configured.
     """
+    from rich.console import Console
+
     from karl.config.compose import compose_config
     from karl.runs.directory import Run, default_name, run_folder
 
@@ -161,5 +163,6 @@ def _open(
         opened = Run(folder or run_folder(runs_dir, default_name(config)), config)
         if not may_start:
             Run.load(opened.folder)
-    opened.prepare()
+    with Console(stderr=True).status("reading data and encoding items"):
+        opened.prepare()
     return opened

@@ -17,7 +17,7 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from karl.errors import ConfigError
 
@@ -55,7 +55,7 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
         If an override names no key or option, cannot be parsed, or a value
         is missing.
     """
-    searched = [] if extra is None else [f"hydra.searchpath=[file://{_existing(extra)}]"]
+    searched = [] if extra is None else [f"hydra.searchpath=['file://{_existing(extra)}']"]
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
         try:
@@ -73,7 +73,7 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
                 "quote values with spaces or brackets.",
             ) from error
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise _readable(error, overrides) from error
+            raise _readable(error, overrides, extra) from error
     assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
     groups = {
         str(group): option
@@ -112,7 +112,7 @@ def _existing(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _readable(error: Exception, overrides: Sequence[str]) -> ConfigError:
+def _readable(error: Exception, overrides: Sequence[str], extra: Path | None) -> ConfigError:
     """Turn an error of Hydra's into one that names the key and lists the choices."""
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
@@ -124,34 +124,29 @@ def _readable(error: Exception, overrides: Sequence[str]) -> ConfigError:
     while cause.__cause__ is not None:
         cause = cause.__cause__
     key = getattr(cause, "full_key", None)
+    if isinstance(cause, MissingMandatoryValue):
+        return ConfigError(f"{key} has no value", hint=f"Set it: {key}=VALUE")
     if key and isinstance(error, ConfigCompositionException):
-        return _unknown_key(str(key), overrides)
+        return _unknown_key(str(key), overrides, extra)
     lines = [line for line in str(cause).splitlines() if line.strip()]
     return ConfigError(lines[0] if lines else str(error), hint="See `karl run --help`.")
 
 
-def _unknown_key(key: str, overrides: Sequence[str]) -> ConfigError:
-    options = [name.split("=")[0] for name in overrides if "=" in name and _is_choice(name)]
-    known = compose_config([o for o in overrides if o.split("=")[0] in options])
+def _unknown_key(key: str, overrides: Sequence[str], extra: Path | None) -> ConfigError:
+    """List what stands beside a key that does not exist."""
+    groups = group_options(extra)
+    choices = [override for override in overrides if override.split("=")[0] in groups]
     parent, _, name = key.rpartition(".")
-    node: Any = known
+    node: Any = compose_config(choices, extra)
     for part in parent.split(".") if parent else ():
         node = node.get(part) if isinstance(node, dict) else None
-    siblings = (
-        [k for k in node if k not in (GROUPS_KEY, "_target_")] if isinstance(node, dict) else []
-    )
+    siblings = [str(k) for k in node or () if k not in (GROUPS_KEY, "_target_")]
     close = difflib.get_close_matches(name, siblings, n=1)
-    guess = f" Did you mean {parent + '.' if parent else ''}{close[0]}?" if close else ""
     where = f"'{parent}' has" if parent else "The keys are"
-    listing = f"{where}: {', '.join(map(str, siblings))}." if siblings else ""
-    return ConfigError(
-        f"there is no configuration key '{key}'", hint=(listing + guess).strip() or None
-    )
-
-
-def _is_choice(override: str) -> bool:
-    key = override.split("=")[0]
-    return (config_folder() / key).is_dir()
+    listing = f"{where}: {', '.join(siblings)}." if siblings else None
+    if close:
+        listing = f"{listing} Did you mean {f'{parent}.' if parent else ''}{close[0]}?"
+    return ConfigError(f"there is no configuration key '{key}'", hint=listing)
 
 
 def group_options(extra: Path | None = None) -> dict[str, list[str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from pydantic import TypeAdapter, ValidationError
 
 from karl.config.compose import GROUPS_KEY
@@ -74,12 +74,17 @@ def build(config: dict[str, Any]) -> Experiment:
         seed = TypeAdapter(int).validate_python(config["seed"])
     except ValidationError as error:
         raise _invalid(error, "seed") from error
-    strategies = {group: _strategy(group, config[group]) for group in groups}
+    strategies = {group: _strategy(group, config.get(group)) for group in groups}
     return Experiment(seed=seed, choices=config[GROUPS_KEY], **strategies)
 
 
-def _strategy(group: str, settings: dict[str, Any]) -> Any:
+def _strategy(group: str, settings: Any) -> Any:
+    if not isinstance(settings, dict) or "_target_" not in settings:
+        raise ConfigError(
+            f"{group}: nothing is chosen", hint=f"Choose one: {group}=OPTION; see `karl config`."
+        )
     try:
+        _check_keys(group, settings)
         return instantiate(settings, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
@@ -87,6 +92,27 @@ def _strategy(group: str, settings: dict[str, Any]) -> Any:
             nested = str(error).partition("full_key: ")[2].strip()
             raise _invalid(cause, f"{group}.{nested}" if nested else group) from error
         raise ConfigError(f"{group}: {str(error).splitlines()[0]}") from error
+
+
+def _check_keys(key: str, settings: dict[str, Any]) -> None:
+    """Refuse what a strategy has no field for, which pydantic would pass over."""
+    if "_target_" in settings:
+        try:
+            strategy = get_class(settings["_target_"])
+        except Exception as error:  # Hydra raises whatever the import raised
+            raise ConfigError(
+                f"{key}._target_: '{settings['_target_']}' cannot be imported: {error}"
+            ) from error
+        known = [field.name for field in fields(strategy)] if is_dataclass(strategy) else settings
+        unknown = [name for name in settings if name not in (*known, "_target_")]
+        if unknown:
+            raise ConfigError(
+                f"there is no configuration key '{key}.{unknown[0]}'",
+                hint=f"'{key}' has: {', '.join(known)}.",
+            )
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            _check_keys(f"{key}.{name}", value)
 
 
 def _invalid(error: ValidationError, key: str) -> ConfigError:

@@ -29,4 +29,4 @@ def identity(value: Any) -> Any:
         return {str(key): identity(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [identity(item) for item in value]
-    return value
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -15,6 +15,7 @@ from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pairs import LabelledPairs
 from karl.errors import ConfigError, DataError
 from karl.labels import Relation
+from karl.seeds import Seed
 
 __all__ = ["ClusterSplit", "IdOodSplit", "IdSplit", "OodSplit", "Split", "SplitRule"]
 
@@ -79,7 +80,7 @@ class _Folds:
 
     fold: int = Field(default=0, ge=0)
     n_folds: int = Field(default=5, ge=2)
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fold_exists(self) -> _Folds:
@@ -178,7 +179,7 @@ def _fold_of(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]
 
 def _deal(categories: NDArray[np.int32], n_folds: int, seed: int) -> NDArray[np.int64]:
     """Return a fold for every category, the largest dealt first to the emptiest fold."""
-    sizes = np.bincount(categories[categories >= 0], minlength=int(categories.max()) + 1)
+    sizes = np.bincount(categories[categories >= 0], minlength=int(categories.max(initial=-1)) + 1)
     shuffled = np.random.default_rng(seed).permutation(len(sizes))
     loads = np.zeros(n_folds, np.int64)
     # One entry more: code −1, an item without a category, belongs to no fold.

@@ -7,12 +7,13 @@ from dataclasses import field
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue
 from karl.encoders.base import ItemVectors
 from karl.errors import DataError
+from karl.seeds import Seed
 
 __all__ = ["TfidfSvd"]
 
@@ -46,7 +47,13 @@ class TfidfSvd:
     ngram_max: int = Field(default=3, ge=1)
     n_dims: int = Field(default=200, ge=1)
     min_df: int = Field(default=2, ge=1)
-    seed: int = 0
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _lengths_are_in_order(self) -> TfidfSvd:
+        if self.ngram_min > self.ngram_max:
+            raise ValueError(f"ngram_min={self.ngram_min} is above ngram_max={self.ngram_max}")
+        return self
 
     @property
     def text_columns(self) -> Sequence[str]:
@@ -58,6 +65,7 @@ class TfidfSvd:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
+        from threadpoolctl import threadpool_limits
 
         texts = catalogue.texts(self.columns).to_list()
         vectorizer = TfidfVectorizer(
@@ -74,6 +82,11 @@ class TfidfSvd:
                 f"no n-gram of {', '.join(self.columns)} occurs in {self.min_df} items",
                 hint="Lower encoder.min_df, or choose other encoder.columns.",
             ) from error
-        n_dims = min(self.n_dims, counts.shape[1], max(1, counts.shape[0] - 1))
-        reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
+        n_dims = min(self.n_dims, *counts.shape)
+        if n_dims == 1:  # nothing to reduce, and the SVD would refuse
+            reduced = counts.sum(axis=1).A
+        else:
+            # One thread: the last bits must not depend on the number of cores.
+            with threadpool_limits(limits=1):
+                reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
         return ItemVectors(normalize(reduced).astype(np.float32), [n_dims])

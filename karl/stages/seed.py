@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from karl import __version__
 from karl.classifiers import Parameters
 from karl.config.identity import identity
 from karl.files import hash_json, write_json
@@ -46,7 +47,9 @@ def _tuned(context: Context) -> Parameters:
     inputs = context.inputs(train.items)
     tuning_seed = context.seed("tune")
     question = {
-        "classifier": identity(classifier),
+        "karl": __version__,
+        "tuning": identity(classifier.tuning),
+        "classifier": identity(classifier.for_tuning()),
         "features": identity(context.experiment.features),
         "categories": identity(context.experiment.categories),
         "encoder": identity(context.experiment.encoder),

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.classifiers.base import PairInputs, Parameters, Trial
-from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.linear import DEFAULT_PENALTY, LinearCommittee, fit_logistic
 from karl.classifiers.logistic import Logistic
 from karl.classifiers.tuning import Tuning
 from karl.labels import N_RELATIONS
@@ -32,7 +32,7 @@ class BalancedBagging:
     max_iter : int
         Iterations of the solver at most.
     tuning : Tuning, optional
-        Search for `C`; None keeps its default, 10.
+        Search for the penalty; None keeps its default.
     """
 
     n_members: int = Field(default=10, ge=1)
@@ -40,7 +40,7 @@ class BalancedBagging:
     tuning: Tuning | None = None
 
     def suggest(self, trial: Trial) -> Parameters:
-        """Draw the inverse penalty C; see `Classifier.suggest`."""
+        """Draw the L2 penalty; see `Classifier.suggest`."""
         return self.for_tuning().suggest(trial)
 
     def for_tuning(self) -> Logistic:
@@ -63,7 +63,7 @@ class BalancedBagging:
                 fit_logistic(
                     inputs.matrix[sample],
                     relations[sample],
-                    inverse_penalty=parameters.get("C", 10.0),
+                    penalty=parameters.get("penalty", DEFAULT_PENALTY),
                     max_iter=self.max_iter,
                 )
             )

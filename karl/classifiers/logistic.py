@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.classifiers.base import PairInputs, Parameters, Trial
-from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.linear import DEFAULT_PENALTY, LinearCommittee, fit_logistic
 from karl.classifiers.tuning import Tuning
 
 __all__ = ["Logistic"]
@@ -29,7 +29,7 @@ class Logistic:
     max_iter : int
         Iterations of the solver at most.
     tuning : Tuning, optional
-        Search for `C`; None keeps its default, 10.
+        Search for the penalty; None keeps its default.
     """
 
     balanced: bool = True
@@ -37,8 +37,8 @@ class Logistic:
     tuning: Tuning | None = None
 
     def suggest(self, trial: Trial) -> Parameters:
-        """Draw the inverse penalty C; see `Classifier.suggest`."""
-        return {"C": trial.suggest_float("C", 0.1, 1000.0, log=True)}
+        """Draw the L2 penalty; see `Classifier.suggest`."""
+        return {"penalty": trial.suggest_float("penalty", 1e-6, 1e-2, log=True)}
 
     def for_tuning(self) -> Logistic:
         """Return the classifier itself."""
@@ -55,7 +55,7 @@ class Logistic:
         return fit_logistic(
             inputs.matrix,
             relations,
-            inverse_penalty=parameters.get("C", 10.0),
+            penalty=parameters.get("penalty", DEFAULT_PENALTY),
             max_iter=self.max_iter,
             balanced=self.balanced,
         )

@@ -59,11 +59,12 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over the catalogue and every labelled set."""
+        """sha256 over the catalogue, every labelled set and the recorded votes."""
         return hash_json(
             {
                 "catalogue": self.catalogue.fingerprint,
                 "pairs": {name: pairs.fingerprint for name, pairs in self.pairs.items()},
+                "recorded": None if self.recorded is None else self.recorded.fingerprint,
             }
         )
 

@@ -52,6 +52,11 @@ class Votes:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over items and codes, in order."""
+        return _hash(self.items, self.codes)
+
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
@@ -134,10 +139,7 @@ class LabelledPairs:
     @property
     def fingerprint(self) -> str:
         """sha256 over items, relations and labels, in order."""
-        digest = hashlib.sha256()
-        for array in (self.items, self.relations, self.labels):
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        return _hash(self.items, self.relations, self.labels)
 
     @classmethod
     def concat(cls, parts: Sequence[LabelledPairs], source: Source) -> LabelledPairs:
@@ -153,3 +155,11 @@ class LabelledPairs:
     def empty(cls, source: Source) -> LabelledPairs:
         """Return a set without a pair."""
         return cls(np.empty((0, 2), np.int32), np.empty(0, np.int8), np.empty(0, np.int8), source)
+
+
+def _hash(*arrays: NDArray[np.integer]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

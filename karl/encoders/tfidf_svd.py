@@ -37,6 +37,9 @@ class TfidfSvd:
         Dimensions after the SVD; fewer where the vocabulary is smaller.
     min_df : int
         Items that an n-gram must occur in.
+    drop : str, optional
+        Regular expression of what is replaced by a space before n-grams are
+        counted, such as sizes and model numbers.
     seed : int
         Of the randomised SVD.
     """
@@ -47,6 +50,7 @@ class TfidfSvd:
     ngram_max: int = Field(default=3, ge=1)
     n_dims: int = Field(default=200, ge=1)
     min_df: int = Field(default=2, ge=1)
+    drop: str | None = None
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -67,7 +71,7 @@ class TfidfSvd:
         from sklearn.preprocessing import normalize
         from threadpoolctl import threadpool_limits
 
-        texts = catalogue.texts(self.columns).to_list()
+        texts = self._texts(catalogue)
         vectorizer = TfidfVectorizer(
             analyzer=self.analyzer,
             ngram_range=(self.ngram_min, self.ngram_max),
@@ -90,3 +94,9 @@ class TfidfSvd:
             with threadpool_limits(limits=1):
                 reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
         return ItemVectors(normalize(reduced).astype(np.float32), [n_dims])
+
+    def _texts(self, catalogue: Catalogue) -> list[str]:
+        texts = catalogue.texts(self.columns)
+        if self.drop is not None:
+            texts = texts.str.replace_all(self.drop, " ")
+        return texts.to_list()

@@ -16,7 +16,7 @@ from karl.datasets import pair_keys
 from karl.errors import ConfigError
 from karl.seeds import hash_uniform
 
-__all__ = ["Pool", "Sampler", "ScoreSampler"]
+__all__ = ["Pool", "RankingSampler", "Sampler", "ScoreSampler"]
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -73,10 +73,9 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True)
-class ScoreSampler(ABC):
-    """Chooses the pairs with the highest score.
+class RankingSampler(ABC):
+    """Chooses the pairs that rank highest, in each fine category or overall.
 
-    A strategy implements `score`, or `scores` where it needs the whole pool.
     Ties are broken by a hash of the pair and the seed.
 
     Parameters
@@ -89,22 +88,8 @@ class ScoreSampler(ABC):
     per_category: int | None = Field(default=1, ge=1)
 
     @abstractmethod
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Say how much a label of each pair would tell.
-
-        Parameters
-        ----------
-        probabilities : ndarray of float32, shape (n_members, n, 3)
-
-        Returns
-        -------
-        ndarray of float, shape (n,)
-            Higher for pairs that should be labelled sooner.
-        """
-
     def scores(self, pool: Pool, seed: int) -> NDArray[np.floating]:
-        """Return the score of every pair of the pool, shape (n,)."""
-        return np.concatenate([self.score(batch) for batch in pool.probabilities()])
+        """Return a score per pair of the pool, shape (n,); the highest are chosen."""
 
     def query(self, pool: Pool, limit: int | None, seed: int) -> NDArray[np.int64]:
         """Choose the pairs with the highest scores; see `Sampler.query`.
@@ -126,6 +111,29 @@ class ScoreSampler(ABC):
         if self.per_category is not None:
             ranking = ranking[_rank_within(pool.categories[ranking]) < self.per_category]
         return ranking[:limit]
+
+
+@dataclass(frozen=True)
+class ScoreSampler(RankingSampler):
+    """Ranks pairs by what the committee says of each: a strategy is its `score`."""
+
+    @abstractmethod
+    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+        """Say how much a label of each pair would tell.
+
+        Parameters
+        ----------
+        probabilities : ndarray of float32, shape (n_members, n, 3)
+
+        Returns
+        -------
+        ndarray of float, shape (n,)
+            Higher for pairs that should be labelled sooner.
+        """
+
+    def scores(self, pool: Pool, seed: int) -> NDArray[np.floating]:
+        """Score the pool batch by batch; see `RankingSampler.scores`."""
+        return np.concatenate([self.score(batch) for batch in pool.probabilities()])
 
 
 def _rank_within(categories: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -7,19 +7,15 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import pair_keys
-from karl.samplers.base import Pool, ScoreSampler
+from karl.samplers.base import Pool, RankingSampler
 from karl.seeds import derive_seed, hash_uniform
 
 __all__ = ["Random"]
 
 
 @dataclass(frozen=True)
-class Random(ScoreSampler):
+class Random(RankingSampler):
     """Chooses uniformly at random, in each fine category or overall."""
-
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Give every pair the same score: what the committee says does not matter."""
-        return np.zeros(probabilities.shape[1])
 
     def scores(self, pool: Pool, seed: int) -> NDArray[np.floating]:
         """Return a random score per pair, without a prediction."""

@@ -37,7 +37,7 @@ def test_with_equal_classes_every_member_sees_every_pair(toy: Toy) -> None:
     size = np.bincount(relations).min()
     which = np.concatenate([np.flatnonzero(relations == r)[:size] for r in range(3)])
     balanced = PairInputs(inputs.items, inputs.features, inputs.pairs[which])
-    model = BalancedBagging(n_members=3).fit(balanced, relations[which], {"C": 1.0}, 0)
+    model = BalancedBagging(n_members=3).fit(balanced, relations[which], {"penalty": 1e-3}, 0)
     members = model.member_probabilities(inputs)
     assert members - members[0] == pytest.approx(0, abs=0.01)
 
@@ -47,7 +47,7 @@ def test_a_pair_of_the_rarest_class_is_in_every_sample(toy: Toy) -> None:
     rarest = np.flatnonzero(relations == 1)[:1]
     which = np.concatenate([np.flatnonzero(relations != 1), rarest])
     lopsided = PairInputs(inputs.items, inputs.features, inputs.pairs[which])
-    model = BalancedBagging().fit(lopsided, relations[which], {"C": 1000.0}, 0)
+    model = BalancedBagging().fit(lopsided, relations[which], {"penalty": 1e-6}, 0)
     alone = PairInputs(inputs.items, inputs.features, inputs.pairs[rarest])
     assert (model.member_probabilities(alone).argmax(axis=2) == 1).all()
 

@@ -69,8 +69,8 @@ class TestEveryClassifier:
     ) -> None:
         inputs, _ = toy
         sure, unsure = (
-            classifier.fit(*toy, {"C": c}, 0).member_probabilities(inputs).max(axis=2).mean()
-            for c in (100.0, 0.001)
+            classifier.fit(*toy, {"penalty": penalty}, 0).member_probabilities(inputs).max(axis=2).mean()
+            for penalty in (1e-5, 1.0)
         )
         assert sure > unsure + 0.1
 

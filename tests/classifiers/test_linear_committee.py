@@ -39,7 +39,7 @@ def test_members_predict_what_scikit_learn_predicts(toy: Toy, balanced: bool) ->
             fit_logistic(
                 inputs.matrix[sample],
                 relations[sample],
-                inverse_penalty=2.0,
+                penalty=1 / (2.0 * len(sample)),
                 max_iter=500,
                 balanced=balanced,
             )

@@ -147,19 +147,21 @@ def _open(
 ) -> Run:
     """Open a run by its name or its configuration, and check both.
 
-    A name alone means the run of that name, as it was configured.
+    The name of a run that exists means that run as it was configured, but for
+    limits of its budget that are given anew.
     """
     from rich.console import Console
 
     from karl.config.compose import compose_config
-    from karl.runs.directory import Run, default_name, run_folder
+    from karl.runs.directory import Run, default_name, may_change, run_folder
 
     folder = None if name is None else run_folder(runs_dir, name)
     exists = folder is not None and (folder / "config.yaml").exists()
-    if folder is not None and not overrides and (exists or not may_start):
-        opened = Run.load(folder)
+    changes = overrides or []
+    if folder is not None and all(map(may_change, changes)) and (exists or not may_start):
+        opened = Run.load(folder, changes)
     else:
-        config = compose_config(overrides or (), config_dir)
+        config = compose_config(changes, config_dir)
         opened = Run(folder or run_folder(runs_dir, default_name(config)), config)
         if not may_start:
             Run.load(opened.folder)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
@@ -24,7 +24,7 @@ from karl.runs.manifest import Manifest
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
 
-__all__ = ["Run", "default_name", "run_folder"]
+__all__ = ["Run", "default_name", "may_change", "run_folder"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -39,6 +39,11 @@ _CHANGEABLE = {
     "llm.timeout_s",
     "llm.api_base",
 }
+
+
+def may_change(override: str) -> bool:
+    """Whether an override only sets a limit, which a run that exists may change."""
+    return override.partition("=")[0] in _CHANGEABLE
 
 
 def run_folder(runs: Path, name: str) -> Path:
@@ -78,8 +83,14 @@ class Run:
     config: dict[str, Any]
 
     @classmethod
-    def load(cls, folder: Path) -> Run:
+    def load(cls, folder: Path, changes: Sequence[str] = ()) -> Run:
         """Open a run that exists, with the configuration it was started with.
+
+        Parameters
+        ----------
+        folder : Path
+        changes : sequence of str
+            Overrides of keys that may change; see `may_change`.
 
         Raises
         ------
@@ -93,7 +104,8 @@ class Run:
                 f"there is no run '{folder.name}' in {folder.parent}",
                 hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
             )
-        return cls(folder, read_config(file))
+        config = OmegaConf.merge(read_config(file), OmegaConf.from_dotlist(list(changes)))
+        return cls(folder, cast("dict[str, Any]", OmegaConf.to_container(config)))
 
     @property
     def name(self) -> str:
@@ -175,6 +187,7 @@ class Run:
         DataError
             If the data cannot be used.
         """
+        self.context.check()
         split = self.context.split
         data_sha256 = hash_json(
             {"dataset": self.context.dataset.fingerprint, "train": split.train.fingerprint}

@@ -18,6 +18,7 @@ from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split
 from karl.encoders import ItemVectors, VectorStore
 from karl.features import Items
+from karl.samplers import Pool
 from karl.seeds import derive_seed
 
 __all__ = ["Context"]
@@ -69,6 +70,24 @@ class Context:
         return self.experiment.split.divide(
             self.dataset, {"fine": categories.fine, "major": categories.major}
         )
+
+    def check(self) -> None:
+        """Ask every strategy for nothing, so that it says now what it cannot do.
+
+        Raises
+        ------
+        ConfigError
+            If a strategy does not suit the data, the budget, or another one.
+        DataError
+            If the data cannot be used.
+        """
+        experiment, nothing = self.experiment, np.empty((0, 2), np.int32)
+        experiment.llm.annotate(self.dataset, nothing)
+        self.candidates([], number=1)
+        pool = Pool(
+            nothing, np.empty(0, np.int32), predict=lambda _: np.empty((0, 0, 3), np.float32)
+        )
+        experiment.sampler.query(pool, experiment.budget.allowance(0), seed=0)
 
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
         """Return pairs as a classifier takes them."""

@@ -24,7 +24,7 @@ run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run
 
 test: setup ## Run the test suite, the slow tests included.
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: setup ## Check style and types.
 	$(BIN)/ruff check .

@@ -69,8 +69,11 @@ class TestEveryClassifier:
     ) -> None:
         inputs, _ = toy
         sure, unsure = (
-            classifier.fit(*toy, {"penalty": penalty}, 0).member_probabilities(inputs).max(axis=2).mean()
-            for penalty in (1e-5, 1.0)
+            classifier.fit(*toy, {"penalty": weight}, 0)
+            .member_probabilities(inputs)
+            .max(axis=2)
+            .mean()
+            for weight in (1e-5, 1.0)
         )
         assert sure > unsure + 0.1
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from karl.cli.app import main
 
 KINDS = {
@@ -33,7 +35,8 @@ SMALL = (
     "llm=replay",
     "encoder.n_dims=16",
     "classifier.n_members=3",
-    "classifier.tuning=null",
+    "classifier.tuning.trials=2",
+    "classifier.tuning.folds=2",
     "split.n_folds=3",
     "sampler.per_category=2",
     "budget.rounds=3",
@@ -184,3 +187,21 @@ def metrics_without_seconds(folder: Path) -> Iterator[str]:
         start, separator, _ = line.rpartition(', "seconds":')
         assert separator
         yield start
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small shop; not to be changed."""
+    return write_shop(tmp_path_factory.mktemp("data") / "shop")
+
+
+@pytest.fixture(autouse=True)
+def workplace(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty current folder; item vectors are shared by all tests of a session."""
+    monkeypatch.setenv("KARL_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    for variable in ("KARL_RUNS_DIR", "KARL_FBL_DIR", "FORCE_COLOR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from karl.runs.directory import Run
 from karl.runs.loop import Observer, Step
 from karl.runs.metrics import metrics_rows
+from karl.stages.artefacts import SEED_ROUND
 
 __all__ = ["show_progress"]
 
@@ -43,23 +51,28 @@ def show_progress(run: Run) -> Iterator[Observer]:
 
 
 class _Display:
-    def __init__(self, run: Run, progress: Progress, task: object, console: Console) -> None:
+    """Moves the bar, or prints a line a round where there is no terminal."""
+
+    def __init__(self, run: Run, progress: Progress, task: TaskID, console: Console) -> None:
         self._run, self._progress, self._task, self._console = run, progress, task, console
 
     def started(self, step: Step) -> None:
-        rounds = self._run.experiment.budget.rounds
-        place = "seed" if step.round == 0 else f"round {step.round}/{rounds}"
-        self._progress.update(self._task, place=f"{place} · {step.stage}")  # type: ignore[arg-type]
+        """Show the stage that begins; see `Observer.started`."""
+        self._progress.update(self._task, place=f"{self._place(step)} · {step.stage}")
 
     def finished(self, step: Step) -> None:
+        """Show labels and scores after an evaluation; see `Observer.finished`."""
         done = len(self._run.manifest.stages)
-        self._progress.update(self._task, completed=done)  # type: ignore[arg-type]
+        self._progress.update(self._task, completed=done)
         if step.stage != "evaluate":
             return
         rows = [row for row in metrics_rows(self._run) if row.round == step.round]
         scores = "  ".join(f"{row.eval_set.upper()} {row.macro_f1:.3f}" for row in rows)
         line = f"{rows[0].n_llm:,} LLM labels  {scores}"
-        self._progress.update(self._task, scores=line)  # type: ignore[arg-type]
+        self._progress.update(self._task, scores=line)
         if not self._console.is_terminal:
-            place = "seed" if step.round == 0 else f"round {step.round}"
-            self._console.print(f"{place}: {line}", highlight=False)
+            self._console.print(f"{self._place(step)}: {line}", highlight=False)
+
+    def _place(self, step: Step) -> str:
+        rounds = self._run.experiment.budget.rounds
+        return "seed" if step.round == SEED_ROUND else f"round {step.round}/{rounds}"

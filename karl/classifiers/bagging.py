@@ -29,6 +29,9 @@ class BalancedBagging:
     ----------
     n_members : int
         The paper's ensemble has ten.
+    bootstrap : bool
+        Draw with replacement, so that members differ in the pairs of the
+        rarest class too; else each has all of these.
     max_iter : int
         Iterations of the solver at most.
     tuning : Tuning, optional
@@ -36,6 +39,7 @@ class BalancedBagging:
     """
 
     n_members: int = Field(default=10, ge=1)
+    bootstrap: bool = True
     max_iter: int = Field(default=1000, ge=1)
     tuning: Tuning | None = None
 
@@ -58,7 +62,7 @@ class BalancedBagging:
         rng = np.random.default_rng(seed)
         members = []
         for _ in range(self.n_members):
-            sample = _balanced_sample(relations, rng)
+            sample = _balanced_sample(relations, rng, replace=self.bootstrap)
             members.append(
                 fit_logistic(
                     inputs.matrix[sample],
@@ -74,10 +78,12 @@ class BalancedBagging:
         return LinearCommittee.load(path)
 
 
-def _balanced_sample(relations: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
+def _balanced_sample(
+    relations: NDArray[np.int8], rng: np.random.Generator, *, replace: bool
+) -> NDArray[np.int64]:
     """Draw as many pairs of every class as the rarest class has."""
     of_class = [np.flatnonzero(relations == relation) for relation in range(N_RELATIONS)]
     size = min(map(len, of_class))
     if size == 0:
         raise ValueError("the training pairs lack a relation: there is nothing to balance")
-    return np.concatenate([rng.choice(indices, size, replace=False) for indices in of_class])
+    return np.concatenate([rng.choice(indices, size, replace=replace) for indices in of_class])

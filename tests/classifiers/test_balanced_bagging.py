@@ -32,14 +32,24 @@ def test_another_seed_draws_other_samples(toy: Toy) -> None:
     assert not np.array_equal(one, two)
 
 
-def test_with_equal_classes_every_member_sees_every_pair(toy: Toy) -> None:
+def with_equal_classes(toy: Toy) -> Toy:
     inputs, relations = toy
     size = np.bincount(relations).min()
     which = np.concatenate([np.flatnonzero(relations == r)[:size] for r in range(3)])
-    balanced = PairInputs(inputs.items, inputs.features, inputs.pairs[which])
-    model = BalancedBagging(n_members=3).fit(balanced, relations[which], {"penalty": 1e-3}, 0)
-    members = model.member_probabilities(inputs)
+    return PairInputs(inputs.items, inputs.features, inputs.pairs[which]), relations[which]
+
+
+def test_without_bootstrap_and_with_equal_classes_every_member_sees_every_pair(toy: Toy) -> None:
+    balanced = with_equal_classes(toy)
+    model = BalancedBagging(n_members=3, bootstrap=False).fit(*balanced, {"penalty": 1e-3}, 0)
+    members = model.member_probabilities(toy[0])
     assert members - members[0] == pytest.approx(0, abs=0.01)
+
+
+def test_with_bootstrap_members_differ_though_classes_are_equal(toy: Toy) -> None:
+    model = BalancedBagging(n_members=3).fit(*with_equal_classes(toy), {"penalty": 1e-3}, 0)
+    members = model.member_probabilities(toy[0])
+    assert np.abs(members - members[0]).max() > 0.01
 
 
 def test_a_pair_of_the_rarest_class_is_in_every_sample(toy: Toy) -> None:

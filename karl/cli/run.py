@@ -126,7 +126,7 @@ def _stage(
     from karl.cli.progress import show_progress
     from karl.runs.loop import End, Step, run_stage
 
-    opened = _open(overrides, name, runs_dir, config_dir, may_start=stage == "seed")
+    opened = _open(overrides, name, runs_dir, config_dir, stage)
     with show_progress(opened) as observer:
         outcome = run_stage(opened, stage, observer)
     match outcome:
@@ -143,12 +143,13 @@ def _open(
     name: str | None,
     runs_dir: Path,
     config_dir: Path | None,
-    may_start: bool = True,
+    stage: str | None = None,
 ) -> Run:
     """Open a run by its name or its configuration, and check both.
 
     The name of a run that exists means that run as it was configured, but for
-    limits of its budget that are given anew.
+    limits of its budget that are given anew. A single stage, other than the
+    seed, needs a run that exists.
     """
     from rich.console import Console
 
@@ -157,6 +158,7 @@ def _open(
 
     folder = None if name is None else run_folder(runs_dir, name)
     exists = folder is not None and (folder / "config.yaml").exists()
+    may_start = stage in (None, "seed")
     changes = overrides or []
     if folder is not None and all(map(may_change, changes)) and (exists or not may_start):
         opened = Run.load(folder, changes)
@@ -166,5 +168,5 @@ def _open(
         if not may_start:
             Run.load(opened.folder)
     with Console(stderr=True).status("reading data and encoding items"):
-        opened.prepare()
+        opened.prepare(seed_only=stage == "seed")
     return opened

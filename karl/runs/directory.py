@@ -173,11 +173,16 @@ class Run:
                 hint="Wait for it, or choose another --name.",
             ) from error
 
-    def prepare(self) -> None:
+    def prepare(self, *, seed_only: bool = False) -> None:
         """Make the folder, or check that it holds the same experiment.
 
         Everything that can be wrong with configuration and data is found here,
         before anything is written.
+
+        Parameters
+        ----------
+        seed_only : bool
+            Leave unchecked what only rounds need, such as the annotator.
 
         Raises
         ------
@@ -187,8 +192,9 @@ class Run:
         DataError
             If the data cannot be used.
         """
-        self.context.check()
         split = self.context.split
+        if self.experiment.budget.rounds > 0 and not seed_only:
+            self.context.check()
         data_sha256 = hash_json(
             {"dataset": self.context.dataset.fingerprint, "train": split.train.fingerprint}
         )

@@ -23,14 +23,12 @@ from karl.runs.directory import Run
 from karl.runs.loop import Step, run_to_end
 
 EXPERIMENTS = {
-    "names, random": ["sampler=random"],
     "names, margin": ["sampler=margin"],
     "names, qbc": ["sampler=qbc"],
-    "cards, random": ["cards=recorded", "sampler=random"],
     "cards, margin": ["cards=recorded", "sampler=margin"],
     "cards, qbc": ["cards=recorded", "sampler=qbc"],
 }
-COLOURS = {"random": "#777777", "margin": "#0072b2", "qbc": "#d55e00"}
+COLOURS = {"margin": "#0072b2", "qbc": "#d55e00"}
 
 
 class Quiet:

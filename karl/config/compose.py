@@ -21,7 +21,14 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from karl.errors import ConfigError
 
-__all__ = ["GROUPS_KEY", "compose_config", "config_folder", "differences", "group_options"]
+__all__ = [
+    "GROUPS_KEY",
+    "compose_config",
+    "config_folder",
+    "differences",
+    "flatten",
+    "group_options",
+]
 
 GROUPS_KEY = "choices"
 
@@ -83,27 +90,40 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
     return {str(key): value for key, value in plain.items()} | {GROUPS_KEY: groups}
 
 
-def differences(old: Any, new: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return the keys on which two configurations differ, with both values.
+def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of a nested configuration by their dotted keys.
 
     Parameters
     ----------
-    old, new : plain data
-        Nested dicts, lists and values; a key that one side lacks is None there.
+    config : dict
+        Nested dicts; lists count as values.
     prefix : str
         Put before every key.
 
     Returns
     -------
-    dict of str to (old value, new value)
-        Keys are dotted paths.
+    dict of str to value
     """
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return {} if old == new else {prefix.removesuffix("."): (old, new)}
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*old, *new}):
-        found |= differences(old.get(key), new.get(key), f"{prefix}{key}.")
-    return found
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the dotted keys on which two configurations differ, with both values.
+
+    A key that one side lacks is None there.
+    """
+    before, after = flatten(old), flatten(new)
+    return {
+        key: (before.get(key), after.get(key))
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    }
 
 
 def _existing(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from karl.config.compose import GROUPS_KEY, differences
+from karl.config.compose import GROUPS_KEY, differences, flatten
 from karl.config.experiment import Experiment, build
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.files import hash_json, write_text
@@ -192,49 +192,52 @@ class Run:
         DataError
             If the data cannot be used.
         """
-        split = self.context.split
-        if self.experiment.budget.rounds > 0 and not seed_only:
-            self.context.check()
-        data_sha256 = hash_json(
-            {"dataset": self.context.dataset.fingerprint, "train": split.train.fingerprint}
-        )
+        exists = (self.folder / "config.yaml").exists()
+        if exists:
+            self._check_config()
         manifest = Manifest(
             name=self.name,
             config_sha256=_fixed_hash(self.config),
-            data_sha256=data_sha256,
+            data_sha256=self._data_hash(),
             seed=self.experiment.seed,
             choices=self.experiment.choices,
         )
+        if self.experiment.budget.rounds > 0 and not seed_only:
+            self.context.check()
         with self.locked():
-            if (self.folder / "config.yaml").exists():
-                self._check_same(manifest)
-                self.manifest.verify(self.folder)
+            if exists:
+                self._check_files(manifest.data_sha256)
             else:
                 # The configuration goes last: where it is, the run exists.
                 self.write_manifest(manifest)
             write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.config))
 
-    def _check_same(self, wanted: Manifest) -> None:
-        stored = Run.load(self.folder).config
-        changed = {
-            key: values
-            for key, values in differences(stored, self.config).items()
+    def _data_hash(self) -> str:
+        train = self.context.split.train
+        return hash_json({"dataset": self.context.dataset.fingerprint, "train": train.fingerprint})
+
+    def _check_config(self) -> None:
+        changed = differences(Run.load(self.folder).config, self.config)
+        lines = [
+            f"  {key}: {_shown(old)} → {_shown(new)}"
+            for key, (old, new) in changed.items()
             if key not in _CHANGEABLE
-        }
-        if changed:
-            lines = [
-                f"  {key}: {_shown(old)} → {_shown(new)}" for key, (old, new) in changed.items()
-            ]
+        ]
+        if lines:
             raise ConfigError(
-                f"the run '{self.name}' was started with another configuration:\n"
-                + "\n".join(lines),
+                "\n".join(
+                    [f"the run '{self.name}' was started with another configuration:", *lines]
+                ),
                 hint="Choose another --name, or leave the changes out.",
             )
-        if self.manifest.data_sha256 != wanted.data_sha256:
+
+    def _check_files(self, data_sha256: str) -> None:
+        if self.manifest.data_sha256 != data_sha256:
             raise ConfigError(
                 f"the data of the run '{self.name}' have changed since it was started",
                 hint="Restore the data files, or choose another --name.",
             )
+        self.manifest.verify(self.folder)
 
 
 def read_config(file: Path) -> dict[str, Any]:
@@ -260,19 +263,5 @@ def _shown(value: Any) -> str:
 
 def _fixed_hash(config: dict[str, Any]) -> str:
     """Hash a configuration without the keys that may change during a run."""
-    flat = {
-        key: new
-        for key, (_, new) in differences({}, _leaves(config)).items()
-        if key not in _CHANGEABLE
-    }
-    return hash_json(flat)
-
-
-def _leaves(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            found |= _leaves(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+    values = flatten(config)
+    return hash_json({key: value for key, value in values.items() if key not in _CHANGEABLE})

@@ -22,7 +22,7 @@ def test_keys_are_dotted_and_values_come_old_first() -> None:
 
 
 def test_a_key_that_one_side_lacks_is_none_there() -> None:
-    assert differences({"a": 1}, {"b": {"c": 2}}) == {"a": (1, None), "b": (None, {"c": 2})}
+    assert differences({"a": 1}, {"b": {"c": 2}}) == {"a": (1, None), "b.c": (None, 2)}
 
 
 def test_two_experiments_differ_where_they_were_told_to() -> None:

@@ -24,7 +24,7 @@ app = typer.Typer(
     name="karl",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 for command in (run.run, run.seed, run.select, run.label, run.train, run.evaluate):

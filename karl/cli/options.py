@@ -12,7 +12,6 @@ __all__ = ["ConfigDir", "Name", "Overrides", "RunsDir"]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[OVERRIDE]...",
         help="Hydra overrides: GROUP=OPTION or KEY=VALUE, such as "
         "sampler=qbc budget.rounds=5. `karl config` lists them.",
         show_default=False,

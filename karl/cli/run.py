@@ -29,8 +29,11 @@ def run(
     evaluating. Without overrides: the demo data, margin sampling, a simulated
     annotator. The same command resumes.
 
-    Examples: `karl run` · `karl run sampler=qbc budget.rounds=3 --name first` ·
-    `karl run data=fbl llm=replay --name fbl-margin`
+    Such as:
+
+    karl run sampler=qbc budget.rounds=3 --name first
+
+    karl run data=fbl llm=replay cards=recorded --name fbl-cards
     """
     from karl.cli.progress import show_progress
     from karl.cli.show import show_results

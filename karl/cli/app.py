@@ -68,6 +68,7 @@ def main() -> None:
     """Run the command line; every error becomes one message and an exit code."""
     # Accepted before and after the command's name.
     debug = "--debug" in sys.argv
+    code: int | str | None
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     # A termination by the system is as clean as one from the keyboard.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -76,9 +77,10 @@ def main() -> None:
     except KarlError as error:
         _report(str(error), debug)
         code = error.exit_code
-    except KeyboardInterrupt:
-        _report("interrupted; the same command goes on where this one stopped", debug)
-        code = ExitCode.INTERRUPTED
+    except SystemExit as stop:  # Typer's own: usage errors, --help, Ctrl-C
+        if stop.code == ExitCode.INTERRUPTED:
+            _report("interrupted; the same command goes on where this one stopped", debug)
+        code = stop.code
     except Exception as error:
         _report(f"{type(error).__name__}: {error}\n`--debug` shows where it happened.", debug)
         code = ExitCode.FAILURE
@@ -93,9 +95,9 @@ def _report(message: str, debug: bool) -> None:
     sys.stderr.write(f"karl: {message}\n")
 
 
-def _leave(code: ExitCode) -> None:
+def _leave(code: int | str | None) -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise SystemExit(int(code))
+    raise SystemExit(code)

@@ -38,16 +38,18 @@ def run(
     from karl.cli.progress import show_progress
     from karl.cli.show import show_results
     from karl.errors import BudgetExhausted
-    from karl.runs.loop import run_to_end
+    from karl.runs.loop import End, run_to_end
 
     opened = _open(overrides, name, runs_dir, config_dir)
     try:
         with show_progress(opened) as observer:
-            run_to_end(opened, observer)
+            end = run_to_end(opened, observer)
     except BudgetExhausted:
         show_results(opened)
         raise
     show_results(opened)
+    if end is not End.ROUNDS:
+        typer.echo(f"The run has ended early: {end.value}.")
 
 
 def one_round(

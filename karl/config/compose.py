@@ -10,6 +10,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -66,19 +67,13 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
         try:
-            OverridesParser.create().parse_overrides(list(overrides))
+            parse_overrides(overrides)
             full = compose("config", [*searched, *overrides], return_hydra_config=True)
             choices = OmegaConf.to_container(full.hydra.runtime.choices)
             keys = [str(key) for key in full if key != "hydra"]
             plain = OmegaConf.to_container(
                 OmegaConf.masked_copy(full, keys), resolve=True, throw_on_missing=True
             )
-        except OverrideParseException as error:
-            raise ConfigError(
-                f"'{error.override}' is no override",
-                hint="Write KEY=VALUE, such as sampler=margin or budget.rounds=5; "
-                "quote values with spaces or brackets.",
-            ) from error
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _readable(error, overrides, extra) from error
     assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
@@ -88,6 +83,24 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
         if not str(group).startswith("hydra/") and option is not None
     }
     return {str(key): value for key, value in plain.items()} | {GROUPS_KEY: groups}
+
+
+def parse_overrides(overrides: Sequence[str]) -> list[Override]:
+    """Parse overrides as Hydra does.
+
+    Raises
+    ------
+    ConfigError
+        If one is malformed.
+    """
+    try:
+        return OverridesParser.create().parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        raise ConfigError(
+            f"'{error.override}' is no override",
+            hint="Write KEY=VALUE, such as sampler=margin or budget.rounds=5; "
+            "quote values with spaces or brackets.",
+        ) from error
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

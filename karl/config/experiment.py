@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from pydantic import TypeAdapter, ValidationError
 
 from karl.config.compose import GROUPS_KEY
@@ -69,6 +70,12 @@ def build(config: dict[str, Any]) -> Experiment:
     ConfigError
         If a value has the wrong type or is out of range; it names the key.
     """
+    known = [field.name for field in fields(Experiment)]
+    for key in config:
+        if key not in known:
+            raise ConfigError(
+                f"there is no configuration key '{key}'", hint=f"The keys are: {', '.join(known)}."
+            )
     groups = [field.name for field in fields(Experiment) if field.name not in ("seed", GROUPS_KEY)]
     try:
         seed = TypeAdapter(int).validate_python(config["seed"])
@@ -97,9 +104,10 @@ def _strategy(group: str, settings: Any) -> Any:
 def _check_keys(key: str, settings: dict[str, Any]) -> None:
     """Refuse what a strategy has no field for, which pydantic would pass over."""
     if "_target_" in settings:
+        module, _, name = str(settings["_target_"]).rpartition(".")
         try:
-            strategy = get_class(settings["_target_"])
-        except Exception as error:  # Hydra raises whatever the import raised
+            strategy = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
             raise ConfigError(
                 f"{key}._target_: '{settings['_target_']}' cannot be imported: {error}"
             ) from error

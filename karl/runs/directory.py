@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
-from karl.config.compose import GROUPS_KEY, differences, flatten
+from karl.config.compose import GROUPS_KEY, differences, flatten, parse_overrides
 from karl.config.experiment import Experiment, build
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.files import hash_json, write_text
@@ -43,7 +43,8 @@ _CHANGEABLE = {
 
 def may_change(override: str) -> bool:
     """Whether an override only sets a limit, which a run that exists may change."""
-    return override.partition("=")[0] in _CHANGEABLE
+    key, equals, _ = override.partition("=")
+    return bool(equals) and key in _CHANGEABLE
 
 
 def run_folder(runs: Path, name: str) -> Path:
@@ -65,7 +66,7 @@ def run_folder(runs: Path, name: str) -> Path:
 def default_name(config: dict[str, Any]) -> str:
     """Return a name that is the same whenever the configuration is."""
     choices = config[GROUPS_KEY]
-    return f"{choices['data']}-{choices['sampler']}-{_fixed_hash(config)[:8]}"
+    return f"{choices.get('data')}-{choices.get('sampler')}-{_fixed_hash(config)[:8]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,9 @@ class Run:
                 f"there is no run '{folder.name}' in {folder.parent}",
                 hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
             )
-        config = OmegaConf.merge(read_config(file), OmegaConf.from_dotlist(list(changes)))
+        config = OmegaConf.create(read_config(file))
+        for override in parse_overrides(changes):
+            OmegaConf.update(config, override.key_or_group, override.value())
         return cls(folder, cast("dict[str, Any]", OmegaConf.to_container(config)))
 
     @property
@@ -192,8 +195,7 @@ class Run:
         DataError
             If the data cannot be used.
         """
-        exists = (self.folder / "config.yaml").exists()
-        if exists:
+        if self._exists:
             self._check_config()
         manifest = Manifest(
             name=self.name,
@@ -205,12 +207,18 @@ class Run:
         if self.experiment.budget.rounds > 0 and not seed_only:
             self.context.check()
         with self.locked():
-            if exists:
+            # Asked again: another process may have made the run meanwhile.
+            if self._exists:
+                self._check_config()
                 self._check_files(manifest.data_sha256)
             else:
                 # The configuration goes last: where it is, the run exists.
                 self.write_manifest(manifest)
             write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.config))
+
+    @property
+    def _exists(self) -> bool:
+        return (self.folder / "config.yaml").exists()
 
     def _data_hash(self) -> str:
         train = self.context.split.train
@@ -246,14 +254,17 @@ def read_config(file: Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it cannot be read.
+        If it cannot be read, or lacks a group.
     """
     try:
         config = OmegaConf.to_container(OmegaConf.load(file))
     except (OSError, ValueError, YAMLError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{file} holds no configuration")
+    keys = {field.name for field in fields(Experiment)}
+    if not isinstance(config, dict) or not keys <= config.keys():
+        raise ConfigError(
+            f"{file} is no whole configuration", hint="Restore it, or choose another --name."
+        )
     return {str(key): value for key, value in config.items()}
 
 

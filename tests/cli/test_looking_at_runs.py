@@ -70,7 +70,13 @@ def test_what_is_printed_fits_a_terminal_and_has_no_colour_elsewhere(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    for arguments in (["status"], ["report", "first"], ["--help"], ["run", "--help"], ["run", "-x"]):
+    for arguments in (
+        ["status"],
+        ["report", "first"],
+        ["--help"],
+        ["run", "--help"],
+        ["run", "-x"],
+    ):
         answer = karl(*arguments)
         text = answer.out + answer.err
         assert text

@@ -17,9 +17,7 @@ def asked(folder: Path = RUN) -> list[int]:
     return [len(file.read_text().splitlines()) - 1 for file in files]
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"), [(0, []), (1, [1]), (12, [12]), (20, [12, 8])]
-)
+@pytest.mark.parametrize(("labels", "expected"), [(0, []), (1, [1]), (12, [12]), (20, [12, 8])])
 def test_no_more_pairs_are_asked_than_the_budget_allows(
     labels: int, expected: list[int], shop: Path
 ) -> None:

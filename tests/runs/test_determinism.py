@@ -50,7 +50,12 @@ def stages_rounds_and_the_rest(overrides: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "carry_out",
-    [one_go, stage_by_stage, round_by_round, stages_rounds_and_the_rest],
+    [
+        one_go,
+        stage_by_stage,
+        pytest.param(round_by_round, marks=pytest.mark.slow),
+        stages_rounds_and_the_rest,
+    ],
 )
 def test_however_a_run_is_carried_out_its_results_are_the_same(
     carry_out: Callable[[list[str]], None],
@@ -68,6 +73,7 @@ def test_another_seed_gives_other_results(in_one_go: Path, shop: Path) -> None:
     assert results(Path("runs/again"))["metrics.jsonl"] != results(in_one_go)["metrics.jsonl"]
 
 
+@pytest.mark.slow
 def test_what_a_run_shares_with_others_makes_no_difference(in_one_go: Path, shop: Path) -> None:
     one_go(settings(shop, "sampler=random", "budget.rounds=1"))
     done(karl("run", *settings(shop), "--name", "after"))

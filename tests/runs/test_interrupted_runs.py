@@ -17,10 +17,11 @@ from cli.small_shop import done, finish, karl, results, settings, snapshot, star
 from karl.config.compose import compose_config
 from karl.runs.directory import Run
 from karl.runs.loop import STAGES, Step, run_to_end
+from karl.stages.context import Context
 
 NAME = ("--name", "long")
 LONG = Path("runs/long")
-MANY_ROUNDS = "budget.rounds=60"
+MANY_ROUNDS = "budget.rounds=40"
 
 
 def rounds_done(folder: Path) -> int:
@@ -77,22 +78,18 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(stop: signal.Signals, sho
 
 @pytest.mark.slow
 def test_of_two_processes_the_second_leaves_the_run_to_the_first(shop: Path) -> None:
-    overrides = settings(shop, "budget.rounds=4")
     with at_work(shop) as process:
         process.send_signal(signal.SIGSTOP)
         before = snapshot(LONG)
         for command in ("run", "round", "seed", "select"):
-            answer = karl(command, *settings(shop, MANY_ROUNDS), *NAME)
-            assert answer.code == 2
-            assert answer.err.startswith("karl: another process is working on the run 'long'")
-        assert karl("run", *overrides, *NAME).code == 2
+            for arguments in ((*settings(shop, MANY_ROUNDS), *NAME), ("budget.rounds=4", *NAME)):
+                answer = karl(command, *arguments)
+                assert answer.code == 2
+                assert answer.err.startswith("karl: another process is working on the run 'long'")
         assert snapshot(LONG) == before
         process.send_signal(signal.SIGCONT)
-        process.send_signal(signal.SIGTERM)
-        assert finish(process).code == 130
-    last = max(4, rounds_done(LONG) + 1)
-    done(karl("run", f"budget.rounds={last}", *NAME))
-    assert rounds_done(LONG) == last
+        done(finish(process))
+    assert rounds_done(LONG) == 40
 
 
 def test_a_run_is_locked_at_every_stage(one_round: Path, shop: Path) -> None:
@@ -117,6 +114,24 @@ def test_a_run_is_locked_at_every_stage(one_round: Path, shop: Path) -> None:
     run_to_end(run, Rival())
     assert Rival.asked == 2 + 4
     assert results(LONG) == results(one_round)
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_not_overwritten(
+    one_round: Path, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found no run of that name; one was done before the other had read its data."""
+    overrides = settings(shop, "budget.rounds=1")
+    check = Context.check
+
+    def overtaken(context: Context) -> None:
+        monkeypatch.setattr(Context, "check", check)
+        done(karl("run", *overrides, *NAME))
+
+    monkeypatch.setattr(Context, "check", overtaken)
+    answer = karl("run", *overrides, "seed=7", *NAME)
+    assert results(LONG) == results(one_round)
+    assert answer.code == 2
+    assert "was started with another configuration" in answer.err
 
 
 @pytest.mark.slow

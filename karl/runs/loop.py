@@ -95,13 +95,13 @@ def next_step(run: Run) -> Step | End:
     while manifest.done("evaluate", number):
         number += 1
     if manifest.done("select", number):
+        if len(run.artefacts.read_selected(number)) == 0:
+            return End.POOL
         return Step(next(s for s in _ROUND_STAGES if not manifest.done(s, number)), number)
     if number > budget.rounds:
         return End.ROUNDS
-    n_selected = [len(keys) for keys in run.artefacts.asked_keys(number - 1)]
-    if n_selected and n_selected[-1] == 0:
-        return End.POOL
-    return End.LABELS if budget.labels_used_up(sum(n_selected)) else Step("select", number)
+    n_asked = sum(map(len, run.artefacts.asked_keys(number - 1)))
+    return End.LABELS if budget.labels_used_up(n_asked) else Step("select", number)
 
 
 def advance(run: Run, step: Step, observer: Observer) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 from scipy.stats import entropy
 
+from karl.errors import ConfigError
 from karl.samplers.base import ScoreSampler
 
 __all__ = ["QueryByCommittee"]
@@ -31,7 +32,18 @@ class QueryByCommittee(ScoreSampler):
     disagreement: Literal["variance", "vote_entropy", "kl"] = "variance"
 
     def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Return the disagreement; see `ScoreSampler.score`."""
+        """Return the disagreement; see `ScoreSampler.score`.
+
+        Raises
+        ------
+        ConfigError
+            If the committee has a single member.
+        """
+        if len(probabilities) == 1:
+            raise ConfigError(
+                "sampler=qbc: a committee of one never disagrees",
+                hint="Use classifier=bagging with classifier.n_members of 2 or more.",
+            )
         if self.disagreement == "variance":
             return np.asarray(probabilities.var(axis=0).sum(axis=1))
         if self.disagreement == "vote_entropy":

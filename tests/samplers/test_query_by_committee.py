@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from sampler_template import SamplerTemplate, opinions, pool_of
 from scipy.stats import entropy
 
+from karl.errors import ConfigError
 from karl.samplers.qbc import QueryByCommittee
 
 MEMBERS = opinions(pool_of(8).pairs, n_members=4).astype(np.float64)
@@ -43,10 +44,9 @@ class TestQueryByCommittee(SamplerTemplate):
         assert score == pytest.approx([np.log(2)])
 
     @pytest.mark.parametrize("disagreement", DISAGREEMENTS)
-    def test_a_committee_of_one_never_disagrees(self, disagreement: str) -> None:
-        alone = np.float32(MEMBERS[:1])
-        scores = QueryByCommittee(disagreement=disagreement).score(alone)
-        assert scores == pytest.approx(np.zeros(len(scores)), abs=1e-6)
+    def test_a_committee_of_one_is_refused(self, disagreement: str) -> None:
+        with pytest.raises(ConfigError, match="committee of one"):
+            QueryByCommittee(disagreement=disagreement).score(np.float32(MEMBERS[:1]))
 
     @pytest.mark.parametrize("disagreement", DISAGREEMENTS)
     def test_sure_members_that_contradict_each_other_disagree_most(self, disagreement: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -27,6 +28,15 @@ settings.load_profile("karl")
 
 N_ITEMS = 24
 BLOCKS = (5, 3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folders_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests, and the processes they start, away from the user's own folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KARL_HOME", str(tmp_path_factory.mktemp("karl-home")))
+        patch.delenv("KARL_RUNS_DIR", raising=False)
+        yield
 
 
 @pytest.fixture(scope="session")

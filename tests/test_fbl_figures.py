@@ -36,13 +36,6 @@ def finished_run(folder: Path, *overrides: str) -> list[MetricsRow]:
     return metrics_rows(run)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _home(tmp_path_factory: pytest.TempPathFactory) -> object:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KARL_HOME", str(tmp_path_factory.mktemp("home")))
-        yield
-
-
 def curve(rows: list[MetricsRow], eval_set: str) -> list[float]:
     return [row.macro_f1 for row in rows if row.eval_set == eval_set]
 
@@ -50,7 +43,7 @@ def curve(rows: list[MetricsRow], eval_set: str) -> list[float]:
 def test_the_seed_from_names_is_as_good_as_the_papers(tmp_path: Path) -> None:
     folds = [
         finished_run(tmp_path / str(fold), "budget.rounds=0", f"split.fold={fold}")
-        for fold in range(5)
+        for fold in range(3)
     ]
     assert np.mean([curve(rows, "id") for rows in folds]) >= 0.83
     assert np.mean([curve(rows, "ood") for rows in folds]) >= 0.43

@@ -70,7 +70,8 @@ class Oracle:
         if dataset.gold is None:
             raise ConfigError(
                 f"llm=oracle: the data set '{dataset.name}' has no gold labels for any pair",
-                hint="Use llm=replay where votes are recorded, or data=demo.",
+                hint="Use llm=replay where votes are recorded, data=demo, or budget.rounds=0 for "
+                "the seed alone.",
             )
         gold = dataset.gold(pairs)
         # Item order is part of the question, so it is part of the draw.

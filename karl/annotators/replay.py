@@ -53,7 +53,7 @@ class Replay:
         codes = recorded.codes[position, : self.votes]
         swapped = recorded.items[position, 0] != pairs[:, 0]
         codes = np.where(swapped[:, None], swap_labels(codes), codes)
-        return Annotation(Votes(pairs, codes), Usage(calls=codes.size))
+        return Annotation(Votes(pairs, codes), Usage(calls=int(np.count_nonzero(codes))))
 
 
 def _positions(recorded: Votes, pairs: NDArray[np.int32], dataset: Dataset) -> NDArray[np.int64]:

@@ -89,6 +89,11 @@ class Classifier(Protocol):
         """The search that the seed stage runs."""
         ...
 
+    @property
+    def n_members(self) -> int:
+        """Size of the committee that a fit gives."""
+        ...
+
     def suggest(self, trial: Trial) -> Parameters:
         """Draw hyperparameters from the search space."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,7 @@ def fit_logistic(
     LinearCommittee
         With one member.
     """
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(
@@ -109,8 +111,10 @@ def fit_logistic(
         max_iter=max_iter,
         class_weight="balanced" if balanced else None,
     )
-    # The products are small: more BLAS threads cost more than they give.
-    with threadpool_limits(limits=1):
+    # The products are small: more BLAS threads cost more than they give. A
+    # solver that stops at max_iter still gives a model; the limit is the user's.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(matrix, relations)
     if len(model.classes_) != N_RELATIONS:
         raise ValueError(f"the training pairs have only the classes {model.classes_.tolist()}")

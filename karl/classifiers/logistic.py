@@ -36,6 +36,11 @@ class Logistic:
     max_iter: int = Field(default=1000, ge=1)
     tuning: Tuning | None = None
 
+    @property
+    def n_members(self) -> int:
+        """A committee of one."""
+        return 1
+
     def suggest(self, trial: Trial) -> Parameters:
         """Draw the L2 penalty; see `Classifier.suggest`."""
         return {"penalty": trial.suggest_float("penalty", 1e-6, 1e-2, log=True)}

@@ -94,7 +94,8 @@ class Tuning:
                 scores.append(f1_score(test_relations, predicted, average="macro"))
             return float(np.mean(scores))
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        # At WARNING an interruption would be told with a traceback of each trial.
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )

@@ -74,7 +74,8 @@ def build(config: dict[str, Any]) -> Experiment:
     for key in config:
         if key not in known:
             raise ConfigError(
-                f"there is no configuration key '{key}'", hint=f"The keys are: {', '.join(known)}."
+                f"there is no configuration key '{key}'",
+                hint=f"The keys are: {', '.join(k for k in known if k != GROUPS_KEY)}.",
             )
     groups = [field.name for field in fields(Experiment) if field.name not in ("seed", GROUPS_KEY)]
     try:
@@ -109,7 +110,8 @@ def _check_keys(key: str, settings: dict[str, Any]) -> None:
             strategy = getattr(import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
             raise ConfigError(
-                f"{key}._target_: '{settings['_target_']}' cannot be imported: {error}"
+                f"{key}._target_: '{settings['_target_']}' cannot be imported: {error}",
+                hint="Is its folder on the Python path? PYTHONPATH=FOLDER karl …",
             ) from error
         known = [field.name for field in fields(strategy)] if is_dataclass(strategy) else settings
         unknown = [name for name in settings if name not in (*known, "_target_")]

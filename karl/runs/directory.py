@@ -236,7 +236,8 @@ class Run:
                 "\n".join(
                     [f"the run '{self.name}' was started with another configuration:", *lines]
                 ),
-                hint="Choose another --name, or leave the changes out.",
+                hint="What is not given counts as its default. Give what the run was started with, "
+                f"or the name alone (--name {self.name}), or choose another --name.",
             )
 
     def _check_files(self, data_sha256: str) -> None:
@@ -259,7 +260,9 @@ def read_config(file: Path) -> dict[str, Any]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(file))
     except (OSError, ValueError, YAMLError) as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{file} cannot be read: {error}", hint="Restore it, or choose another --name."
+        ) from error
     keys = {field.name for field in fields(Experiment)}
     if not isinstance(config, dict) or not keys <= config.keys():
         raise ConfigError(

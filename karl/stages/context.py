@@ -18,6 +18,7 @@ from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split
 from karl.encoders import ItemVectors, VectorStore
 from karl.features import Items
+from karl.labels import N_RELATIONS
 from karl.samplers import Pool
 from karl.seeds import derive_seed
 
@@ -72,7 +73,7 @@ class Context:
         )
 
     def check(self) -> None:
-        """Ask every strategy for nothing, so that it says now what it cannot do.
+        """Ask every strategy for next to nothing, so that it says now what it cannot do.
 
         Raises
         ------
@@ -81,12 +82,12 @@ class Context:
         DataError
             If the data cannot be used.
         """
-        experiment, nothing = self.experiment, np.empty((0, 2), np.int32)
-        experiment.llm.annotate(self.dataset, nothing)
+        experiment = self.experiment
+        experiment.llm.annotate(self.dataset, np.empty((0, 2), np.int32))
         self.candidates([], number=1)
-        pool = Pool(
-            nothing, np.empty(0, np.int32), predict=lambda _: np.empty((0, 0, 3), np.float32)
-        )
+        undecided = np.full((experiment.classifier.n_members, 1, N_RELATIONS), 1 / N_RELATIONS)
+        one_pair, one_category = np.zeros((1, 2), np.int32), np.zeros(1, np.int32)
+        pool = Pool(one_pair, one_category, predict=lambda _: undecided.astype(np.float32))
         experiment.sampler.query(pool, experiment.budget.allowance(0), seed=0)
 
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:

@@ -26,6 +26,12 @@ PACKAGES = {
 }
 """Where the strategies of a group live, and the method that makes a class one of them."""
 
+NEEDED = {
+    ("llm", "vllm"): ("llm.model=small",),
+    ("llm", "azure"): ("llm.api_base=https://shop.example",),
+}
+"""What options have no default for, as only the user knows it."""
+
 OPTIONS = [(group, option) for group in PACKAGES for option in group_options()[group]]
 
 
@@ -50,7 +56,7 @@ def strategies_of(group: str) -> list[type]:
 @cache
 def composed(group: str, option: str) -> dict[str, Any]:
     """Return the whole configuration with one option chosen; not to be changed."""
-    return compose_config([f"{group}={option}"])
+    return compose_config([f"{group}={option}", *NEEDED.get((group, option), ())])
 
 
 def settings_of(group: str, option: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ FILES: Final = sorted(PACKAGE.rglob("*.py"))
 LAYERS: Final = (
     ("__init__", "errors", "paths", "files", "seeds", "labels"),
     ("config",),
+    ("llm",),
     ("datasets",),
     ("categories", "encoders"),
     ("features",),

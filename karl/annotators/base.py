@@ -8,37 +8,34 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.datasets import Dataset, Votes
+from karl.datasets import Dataset, LabelledPairs, Votes
+from karl.llm.account import Account
+from karl.llm.records import Usage
 
-__all__ = ["Annotation", "Annotator", "Usage"]
+__all__ = ["Annotation", "Annotator", "Task", "Usage"]
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What an annotation took.
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be annotated, and on whose account.
 
     Parameters
     ----------
-    calls : int
-        Requests that were answered; a vote of a simulated annotator is one.
-    tokens_in, tokens_out : int
-        Tokens of the prompts and of the answers.
-    cost_usd : float
-        US dollars.
+    dataset : Dataset
+        Its catalogue completed by item cards.
+    pairs : ndarray of int32, shape (n, 2)
+        Row numbers of items 1 and 2.
+    examples : LabelledPairs
+        Human-labelled pairs that may be shown to the annotator: training pairs
+        only, never any that a model is evaluated on.
+    account : Account
+        Budget, vote store and display of the run.
     """
 
-    calls: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost_usd: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.calls + other.calls,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            self.cost_usd + other.cost_usd,
-        )
+    dataset: Dataset
+    pairs: NDArray[np.int32]
+    examples: LabelledPairs
+    account: Account
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,23 +46,31 @@ class Annotation:
     ----------
     votes : Votes
     usage : Usage
+        What these votes took, whoever paid for them: votes that another run
+        paid for count in full, so that the same votes always have the same usage.
+    prompt : str, optional
+        Hash of the prompt, where there is one.
+    swapped : Votes, optional
+        Votes on some of the pairs from asking with the items exchanged, mapped
+        back by the swap rule: they show position bias and decide nothing.
     """
 
     votes: Votes
     usage: Usage
+    prompt: str | None = None
+    swapped: Votes | None = None
 
 
 class Annotator(Protocol):
     """Gives function-based labels to ordered pairs, several votes for each."""
 
-    def annotate(self, dataset: Dataset, pairs: NDArray[np.int32]) -> Annotation:
+    def annotate(self, task: Task) -> Annotation:
         """Vote on pairs.
 
         Parameters
         ----------
-        dataset : Dataset
-        pairs : ndarray of int32, shape (n, 2)
-            Row numbers of items 1 and 2.
+        task : Task
+            With no pairs at all, only checks that the annotator can do its work.
 
         Returns
         -------
@@ -76,5 +81,7 @@ class Annotator(Protocol):
         ------
         ConfigError
             If the annotator cannot answer for this data set.
+        BudgetExhausted
+            If a limit of the budget was reached.
         """
         ...

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Usage
-from karl.datasets import Dataset, Votes, pair_keys
+from karl.annotators.base import Annotation, Task, Usage
+from karl.datasets import Votes, pair_keys
 from karl.errors import ConfigError
 from karl.labels import N_LABELS, N_RELATIONS, to_relations
 from karl.seeds import derive_seed, hash_uniform
@@ -65,8 +65,9 @@ class Oracle:
             raise ValueError("each row must hold probabilities that add up to 1")
         return rows
 
-    def annotate(self, dataset: Dataset, pairs: NDArray[np.int32]) -> Annotation:
+    def annotate(self, task: Task) -> Annotation:
         """Vote on pairs; see `Annotator.annotate`."""
+        dataset, pairs = task.dataset, task.pairs
         if dataset.gold is None:
             raise ConfigError(
                 f"llm=oracle: the data set '{dataset.name}' has no gold labels for any pair",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Usage
+from karl.annotators.base import Annotation, Task, Usage
 from karl.datasets import Dataset, Votes, pair_keys
 from karl.errors import ConfigError, DataError
 from karl.labels import swap_labels
@@ -29,7 +29,7 @@ class Replay:
 
     votes: int = Field(default=3, ge=1)
 
-    def annotate(self, dataset: Dataset, pairs: NDArray[np.int32]) -> Annotation:
+    def annotate(self, task: Task) -> Annotation:
         """Look up votes; see `Annotator.annotate`.
 
         Raises
@@ -39,6 +39,7 @@ class Replay:
         DataError
             If a pair is not on record.
         """
+        dataset, pairs = task.dataset, task.pairs
         recorded = dataset.recorded
         if recorded is None:
             raise ConfigError(

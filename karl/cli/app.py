@@ -17,6 +17,7 @@ import typer
 from karl import __version__
 from karl.cli import data, inspect, run
 from karl.errors import ExitCode, KarlError
+from karl.llm.redact import redact
 
 __all__ = ["app", "main"]
 
@@ -90,9 +91,10 @@ def main() -> None:
 
 
 def _report(message: str, debug: bool) -> None:
+    # A provider may have echoed a key.
     if debug:
-        traceback.print_exc()
-    sys.stderr.write(f"karl: {message}\n")
+        sys.stderr.write(redact(traceback.format_exc()))
+    sys.stderr.write(redact(f"karl: {message}\n"))
 
 
 def _leave(code: int | str | None) -> None:

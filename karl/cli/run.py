@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
+from karl.cli.opening import open_run
 from karl.cli.options import ConfigDir, Name, Overrides, RunsDir
-
-if TYPE_CHECKING:
-    from karl.runs.directory import Run
 
 __all__ = ["evaluate", "label", "one_round", "run", "seed", "select", "train"]
 
@@ -35,17 +32,19 @@ def run(
 
     karl run data=fbl llm=replay cards=recorded --name fbl-cards
     """
-    from karl.cli.progress import show_progress
+    from karl.cli.progress import open_display
     from karl.cli.show import show_results
     from karl.errors import BudgetExhausted
     from karl.runs.loop import End, run_to_end
 
-    opened = _open(overrides, name, runs_dir, config_dir)
+    opened = None
     try:
-        with show_progress(opened) as observer:
-            end = run_to_end(opened, observer)
+        with open_display() as display:
+            opened = open_run(display, overrides, name, runs_dir, config_dir)
+            end = run_to_end(opened, display.follow(opened))
     except BudgetExhausted:
-        show_results(opened)
+        if opened is not None:
+            show_results(opened)
         raise
     show_results(opened)
     if end is not End.ROUNDS:
@@ -59,13 +58,13 @@ def one_round(
     config_dir: ConfigDir = None,
 ) -> None:
     """Do one round of a run: what is left of the current one, or the next."""
-    from karl.cli.progress import show_progress
+    from karl.cli.progress import open_display
     from karl.cli.show import show_results
     from karl.runs.loop import run_round
 
-    opened = _open(overrides, name, runs_dir, config_dir)
-    with show_progress(opened) as observer:
-        end = run_round(opened, observer)
+    with open_display() as display:
+        opened = open_run(display, overrides, name, runs_dir, config_dir)
+        end = run_round(opened, display.follow(opened))
     if end is not None:
         typer.echo(f"Nothing to do: {end.value}.")
     show_results(opened)
@@ -128,12 +127,12 @@ def _stage(
     runs_dir: Path,
     config_dir: Path | None,
 ) -> None:
-    from karl.cli.progress import show_progress
+    from karl.cli.progress import open_display
     from karl.runs.loop import End, Step, run_stage
 
-    opened = _open(overrides, name, runs_dir, config_dir, stage)
-    with show_progress(opened) as observer:
-        outcome = run_stage(opened, stage, observer)
+    with open_display() as display:
+        opened = open_run(display, overrides, name, runs_dir, config_dir, stage)
+        outcome = run_stage(opened, stage, display.follow(opened))
     match outcome:
         case None:
             typer.echo(f"Stage '{stage}' of {opened.folder} is done.")
@@ -141,37 +140,3 @@ def _stage(
             typer.echo(f"Nothing to do: {outcome.value}.")
         case Step():
             typer.echo(f"Nothing to do: next is stage '{outcome.stage}' of round {outcome.round}.")
-
-
-def _open(
-    overrides: list[str] | None,
-    name: str | None,
-    runs_dir: Path,
-    config_dir: Path | None,
-    stage: str | None = None,
-) -> Run:
-    """Open a run by its name or its configuration, and check both.
-
-    The name of a run that exists means that run as it was configured, but for
-    limits of its budget that are given anew. A single stage, other than the
-    seed, needs a run that exists.
-    """
-    from rich.console import Console
-
-    from karl.config.compose import compose_config
-    from karl.runs.directory import Run, default_name, may_change, run_folder
-
-    folder = None if name is None else run_folder(runs_dir, name)
-    exists = folder is not None and (folder / "config.yaml").exists()
-    may_start = stage in (None, "seed")
-    changes = overrides or []
-    if folder is not None and all(map(may_change, changes)) and (exists or not may_start):
-        opened = Run.load(folder, changes)
-    else:
-        config = compose_config(changes, config_dir)
-        opened = Run(folder or run_folder(runs_dir, default_name(config)), config)
-        if not may_start:
-            Run.load(opened.folder)
-    with Console(stderr=True).status("reading data and encoding items"):
-        opened.prepare(seed_only=stage == "seed")
-    return opened

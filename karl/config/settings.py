@@ -21,11 +21,18 @@ class Budget:
         (one pair for every fine category) when left out.
     labels : int, optional
         Pairs sent to the annotator in the whole run.
+    usd, calls, tokens : float or int, optional
+        What the run may spend on a language model: US dollars, requests, and
+        tokens of prompts and answers together. Hard: no call is sent that
+        could break one.
     """
 
     rounds: int = Field(default=10, ge=0)
     labels_per_round: int | None = Field(default=None, ge=1)
     labels: int | None = Field(default=None, ge=0)
+    usd: float | None = Field(default=None, ge=0)
+    calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
 
     def allowance(self, asked: int) -> int | None:
         """Return how many pairs the next round may ask for; None: no limit.

@@ -15,6 +15,7 @@ from karl.datasets.catalogue_file import check_ids
 from karl.datasets.dataset import Dataset
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
+from karl.llm.account import Account
 
 __all__ = ["NoCards", "RecordedCards"]
 
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 class NoCards:
     """No cards: the catalogue as it is."""
 
-    def apply(self, dataset: Dataset) -> Catalogue:
+    def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the catalogue of the data set."""
         return dataset.catalogue
 
@@ -46,7 +47,7 @@ class RecordedCards:
     path: str | None = None
     columns: tuple[str, ...] = _COLUMNS
 
-    def apply(self, dataset: Dataset) -> Catalogue:
+    def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the catalogue with the card columns.
 
         A card column replaces one of the same name in the catalogue. Items
@@ -55,6 +56,8 @@ class RecordedCards:
         Parameters
         ----------
         dataset : Dataset
+        account : Account
+            Left alone: these cards cost nothing.
 
         Returns
         -------

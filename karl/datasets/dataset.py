@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.files import hash_json
+from karl.llm.account import Account
 
 __all__ = ["ID", "OOD", "Cards", "Dataset", "DatasetSource", "GoldLabels"]
 
@@ -86,8 +87,14 @@ class DatasetSource(Protocol):
 class Cards(Protocol):
     """What is known of items beyond the catalogue: one class and one YAML each."""
 
-    def apply(self, dataset: Dataset) -> Catalogue:
+    def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the data set's catalogue with the columns of the cards.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        account : Account
+            Pays for cards that are yet to be written.
 
         Raises
         ------

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -19,12 +19,16 @@ from karl.config.compose import GROUPS_KEY, differences, flatten, parse_override
 from karl.config.experiment import Experiment, build
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.files import hash_json, write_text
+from karl.llm.account import Account, Watch, silent
 from karl.paths import home
 from karl.runs.manifest import Manifest
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
 
-__all__ = ["Run", "default_name", "may_change", "run_folder"]
+__all__ = ["VOTE_STORE", "Run", "default_name", "may_change", "run_folder"]
+
+VOTE_STORE = "votes.sqlite"
+"""The file beside the runs that keeps every answer of a language model."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -38,6 +42,9 @@ _CHANGEABLE = {
     "llm.concurrency",
     "llm.timeout_s",
     "llm.api_base",
+    "cards.concurrency",
+    "cards.timeout_s",
+    "cards.api_base",
 }
 
 
@@ -78,13 +85,16 @@ class Run:
     folder : Path
     config : dict
         The composed configuration.
+    watch : Watch
+        Told of the progress of what is asked of a language model.
     """
 
     folder: Path
     config: dict[str, Any]
+    watch: Watch = silent
 
     @classmethod
-    def load(cls, folder: Path, changes: Sequence[str] = ()) -> Run:
+    def load(cls, folder: Path, changes: Sequence[str] = (), watch: Watch = silent) -> Run:
         """Open a run that exists, with the configuration it was started with.
 
         Parameters
@@ -92,6 +102,7 @@ class Run:
         folder : Path
         changes : sequence of str
             Overrides of keys that may change; see `may_change`.
+        watch : Watch
 
         Raises
         ------
@@ -108,7 +119,7 @@ class Run:
         config = OmegaConf.create(read_config(file))
         for override in parse_overrides(changes):
             OmegaConf.update(config, override.key_or_group, override.value())
-        return cls(folder, cast("dict[str, Any]", OmegaConf.to_container(config)))
+        return cls(folder, cast("dict[str, Any]", OmegaConf.to_container(config)), watch)
 
     @property
     def name(self) -> str:
@@ -123,7 +134,13 @@ class Run:
     @cached_property
     def context(self) -> Context:
         """What the stages work on."""
-        return Context(self.experiment, home())
+        return Context(self.experiment, home(), self.account)
+
+    @property
+    def account(self) -> Account:
+        """What the run may spend; its answers are shared with the runs beside it."""
+        store = self.folder.parent / VOTE_STORE
+        return Account(self.name, store, self.experiment.budget, self.watch)
 
     @cached_property
     def artefacts(self) -> Artefacts:
@@ -205,12 +222,12 @@ class Run:
             choices=self.experiment.choices,
         )
         if self.experiment.budget.rounds > 0 and not seed_only:
-            self.context.check()
+            manifest = replace(manifest, prompt_sha256=self.context.check().prompt)
         with self.locked():
             # Asked again: another process may have made the run meanwhile.
             if self._exists:
                 self._check_config()
-                self._check_files(manifest.data_sha256)
+                self._check_files(manifest)
             else:
                 # The configuration goes last: where it is, the run exists.
                 self.write_manifest(manifest)
@@ -240,13 +257,23 @@ class Run:
                 f"or the name alone (--name {self.name}), or choose another --name.",
             )
 
-    def _check_files(self, data_sha256: str) -> None:
-        if self.manifest.data_sha256 != data_sha256:
+    def _check_files(self, now: Manifest) -> None:
+        """Compare data, prompt and artefacts with those that the run has had so far."""
+        manifest = self.manifest
+        if manifest.data_sha256 != now.data_sha256:
             raise ConfigError(
                 f"the data of the run '{self.name}' have changed since it was started",
                 hint="Restore the data files, or choose another --name.",
             )
-        self.manifest.verify(self.folder)
+        if None not in (manifest.prompt_sha256, now.prompt_sha256):
+            if manifest.prompt_sha256 != now.prompt_sha256:
+                raise ConfigError(
+                    f"the prompt of the run '{self.name}' has changed since it was started",
+                    hint="Restore the template, or choose another --name.",
+                )
+        elif now.prompt_sha256 is not None:  # a run that began with the seed alone
+            self.write_manifest(replace(manifest, prompt_sha256=now.prompt_sha256))
+        manifest.verify(self.folder)
 
 
 def read_config(file: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from karl.files import hash_file, write_json
 
 __all__ = ["Manifest", "StageRecord", "package_versions"]
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "optuna", "polars", "hydra-core", "torch")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "optuna", "polars", "hydra-core", "torch", "litellm")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Manifest:
     seed : int
     choices : dict of str to str
         The option chosen in each configuration group.
+    prompt_sha256 : str, optional
+        Of the prompt by which a language model is asked for labels.
     karl, python : str
         Versions.
     packages : dict of str to str
@@ -65,6 +67,7 @@ class Manifest:
     data_sha256: str
     seed: int
     choices: dict[str, str]
+    prompt_sha256: str | None = None
     karl: str = __version__
     python: str = field(default_factory=platform.python_version)
     packages: dict[str, str] = field(default_factory=lambda: package_versions())

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from karl.annotators import Usage
+from karl.annotators import Annotation, Usage
 from karl.datasets import Catalogue, LabelledPairs, Votes, pair_keys
 from karl.files import atomic_path, write_json
 from karl.labels import NO_LABEL, Relation, to_relations
@@ -61,6 +61,10 @@ class Artefacts:
         """What the annotator answered."""
         return self._round(number) / "votes.csv"
 
+    def swapped(self, number: int) -> Path:
+        """Votes from asking with the items exchanged, mapped back, where there are any."""
+        return self._round(number) / "votes_swapped.csv"
+
     def usage(self, number: int) -> Path:
         """What the answers took: calls, tokens, dollars."""
         return self._round(number) / "usage.json"
@@ -83,11 +87,18 @@ class Artefacts:
         """Return the keys of the pairs selected in rounds 1 to `up_to`."""
         return [pair_keys(self.read_selected(number)) for number in range(1, up_to + 1)]
 
-    def write_votes(self, number: int, votes: Votes, usage: Usage) -> list[Path]:
+    def write_annotation(self, number: int, annotation: Annotation) -> list[Path]:
         """Write all votes and what they took."""
+        write_json(self.usage(number), asdict(annotation.usage))
+        written = [self.write_votes(self.votes(number), annotation.votes), self.usage(number)]
+        if annotation.swapped is not None:
+            written.append(self.write_votes(self.swapped(number), annotation.swapped))
+        return written
+
+    def write_votes(self, path: Path, votes: Votes) -> Path:
+        """Write votes, a row a pair."""
         columns = {f"vote_{k + 1}": votes.codes[:, k] for k in range(votes.codes.shape[1])}
-        write_json(self.usage(number), asdict(usage))
-        return [self._write(self.votes(number), votes.items, columns), self.usage(number)]
+        return self._write(path, votes.items, columns)
 
     def read_usage(self, up_to: int) -> Usage:
         """Return what the annotation of rounds 1 to `up_to` took in all."""

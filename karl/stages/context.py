@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from karl.annotators import Annotation, Task
 from karl.candidates import CandidatePairs
 from karl.classifiers import PairInputs
 from karl.config.experiment import Experiment
@@ -19,6 +20,7 @@ from karl.datasets.splits import Split
 from karl.encoders import ItemVectors, VectorStore
 from karl.features import Items
 from karl.labels import N_RELATIONS
+from karl.llm.account import Account
 from karl.samplers import Pool
 from karl.seeds import derive_seed
 
@@ -34,16 +36,19 @@ class Context:
     experiment : Experiment
     store : Path
         Folder for what experiments share: item vectors, tuned hyperparameters.
+    account : Account
+        Whom a language model bills, and where its answers are kept.
     """
 
     experiment: Experiment
     store: Path
+    account: Account
 
     @cached_property
     def dataset(self) -> Dataset:
         """The data set, its catalogue completed by item cards."""
         dataset = self.experiment.data.load()
-        return replace(dataset, catalogue=self.experiment.cards.apply(dataset))
+        return replace(dataset, catalogue=self.experiment.cards.apply(dataset, self.account))
 
     @cached_property
     def vectors(self) -> ItemVectors:
@@ -72,8 +77,17 @@ class Context:
             self.dataset, {"fine": categories.fine, "major": categories.major}
         )
 
-    def check(self) -> None:
+    def task(self, pairs: NDArray[np.int32]) -> Task:
+        """Return pairs as an annotator takes them."""
+        return Task(self.dataset, pairs, self.split.train, self.account)
+
+    def check(self) -> Annotation:
         """Ask every strategy for next to nothing, so that it says now what it cannot do.
+
+        Returns
+        -------
+        Annotation
+            Of no pairs; it names the annotator's prompt.
 
         Raises
         ------
@@ -83,12 +97,17 @@ class Context:
             If the data cannot be used.
         """
         experiment = self.experiment
-        experiment.llm.annotate(self.dataset, np.empty((0, 2), np.int32))
+        annotation = experiment.llm.annotate(self.task(np.empty((0, 2), np.int32)))
         self.candidates([], number=1)
-        undecided = np.full((experiment.classifier.n_members, 1, N_RELATIONS), 1 / N_RELATIONS)
         one_pair, one_category = np.zeros((1, 2), np.int32), np.zeros(1, np.int32)
-        pool = Pool(one_pair, one_category, predict=lambda _: undecided.astype(np.float32))
+        pool = Pool(one_pair, one_category, predict=self.know_nothing)
         experiment.sampler.query(pool, experiment.budget.allowance(0), seed=0)
+        return annotation
+
+    def know_nothing(self, pairs: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the probabilities of a model without any knowledge, (n_members, n, 3)."""
+        shape = (self.experiment.classifier.n_members, len(pairs), N_RELATIONS)
+        return np.full(shape, 1 / N_RELATIONS, np.float32)
 
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
         """Return pairs as a classifier takes them."""

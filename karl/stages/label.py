@@ -27,7 +27,7 @@ def label(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
         The files written: all votes, what they took, the accepted labels.
     """
     pairs = artefacts.read_selected(number)
-    annotation = context.experiment.llm.annotate(context.dataset, pairs)
-    written = artefacts.write_votes(number, annotation.votes, annotation.usage)
+    annotation = context.experiment.llm.annotate(context.task(pairs))
+    written = artefacts.write_annotation(number, annotation)
     labels = context.experiment.consensus.decide(annotation.votes.codes)
     return [*written, artefacts.write_labels(number, pairs, labels)]

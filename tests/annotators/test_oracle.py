@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from tasks import task
 
 from karl.annotators import Usage
 from karl.annotators.oracle import Oracle
@@ -61,7 +62,7 @@ CONFUSIONS = [
 def test_votes_err_at_the_configured_rates(make, confusion, consistency: float) -> None:
     shop = make()
     oracle = Oracle(confusion=confusion, consistency=consistency)
-    codes = oracle.annotate(shop, PAIRS).votes.codes
+    codes = oracle.annotate(task(shop, PAIRS)).votes.codes
     for vote in codes.T:
         assert rates(shop.gold(PAIRS), vote) == pytest.approx(np.array(confusion), abs=0.015)
 
@@ -72,13 +73,13 @@ def test_votes_repeat_the_opinion_at_the_configured_rate(make, consistency: floa
     even = [[1 / 3] * 3] * 3
     shop = make((0, 1, 0))
     oracle = Oracle(confusion=even, consistency=consistency, votes=2)
-    one, two = to_relations(oracle.annotate(shop, PAIRS).votes.codes).T
+    one, two = to_relations(oracle.annotate(task(shop, PAIRS)).votes.codes).T
     expected = consistency**2 + (1 - consistency**2) / 3
     assert (one == two).mean() == pytest.approx(expected, abs=0.01)
 
 
 def test_a_consistent_annotator_repeats_itself(make) -> None:
-    codes = Oracle(consistency=1, votes=5).annotate(make(), PAIRS).votes.codes
+    codes = Oracle(consistency=1, votes=5).annotate(task(make(), PAIRS)).votes.codes
     assert (codes == codes[:, :1]).all()
 
 
@@ -87,66 +88,68 @@ def test_a_right_relation_comes_with_the_right_label_at_the_configured_rate(
     make, exact: float
 ) -> None:
     shop = make((1, 0, 1))
-    gold, said = shop.gold(PAIRS), Oracle(exact=exact).annotate(shop, PAIRS).votes.codes[:, 0]
+    gold, said = shop.gold(PAIRS), Oracle(exact=exact).annotate(task(shop, PAIRS)).votes.codes[:, 0]
     right = to_relations(said) == to_relations(gold)
     assert (said == gold)[right].mean() == pytest.approx(exact, abs=0.01)
 
 
 def test_every_label_is_given(make) -> None:
-    codes = Oracle().annotate(make(), PAIRS).votes.codes
+    codes = Oracle().annotate(task(make(), PAIRS)).votes.codes
     assert np.unique(codes).tolist() == list(range(1, 10))
 
 
 @pytest.mark.parametrize("mix", [PAPER_ID, PAPER_OOD, BALANCED], ids=["ID", "OOD", "balanced"])
 def test_the_defaults_are_about_as_good_as_the_papers_annotator(make, mix) -> None:
     shop = make(mix)
-    labels = Unanimous().decide(Oracle().annotate(shop, PAIRS).votes.codes)
+    labels = Unanimous().decide(Oracle().annotate(task(shop, PAIRS)).votes.codes)
     kept = labels > 0
     macro_f1 = score(to_relations(shop.gold(PAIRS))[kept], to_relations(labels[kept])).macro_f1
     assert 0.80 <= macro_f1 <= 0.90
 
 
 def test_three_votes_of_the_defaults_nearly_always_agree(make) -> None:
-    codes = Oracle().annotate(make(PAPER_ID), PAIRS).votes.codes
+    codes = Oracle().annotate(task(make(PAPER_ID), PAIRS)).votes.codes
     assert 0.95 < (codes == codes[:, :1]).all(axis=1).mean() < 0.995
 
 
 def test_a_pair_gets_the_same_votes_in_any_company_and_order(make) -> None:
     shop, some = make(), np.random.default_rng(0).permutation(len(PAIRS))[:50]
-    together = Oracle().annotate(shop, PAIRS).votes.codes
-    apart = Oracle().annotate(shop, PAIRS[some]).votes.codes
-    alone = [Oracle().annotate(shop, PAIRS[[n]]).votes.codes[0] for n in some]
+    together = Oracle().annotate(task(shop, PAIRS)).votes.codes
+    apart = Oracle().annotate(task(shop, PAIRS[some])).votes.codes
+    alone = [Oracle().annotate(task(shop, PAIRS[[n]])).votes.codes[0] for n in some]
     assert np.array_equal(apart, together[some])
     assert np.array_equal(apart, alone)
 
 
 def test_further_votes_leave_the_first_as_they_were(make) -> None:
-    three, five = (Oracle(votes=n).annotate(make(), PAIRS).votes.codes for n in (3, 5))
+    three, five = (Oracle(votes=n).annotate(task(make(), PAIRS)).votes.codes for n in (3, 5))
     assert np.array_equal(five[:, :3], three)
 
 
 def test_another_seed_is_another_annotator(make) -> None:
-    one, two = (Oracle(seed=seed).annotate(make(), PAIRS).votes.codes for seed in (0, 1))
+    one, two = (Oracle(seed=seed).annotate(task(make(), PAIRS)).votes.codes for seed in (0, 1))
     assert 0.5 < (one == two).mean() < 0.9
 
 
 def test_both_orders_of_a_pair_are_asked_apart(make) -> None:
-    there, back = (Oracle().annotate(make(), p).votes.codes for p in (PAIRS, PAIRS[:, ::-1].copy()))
+    there, back = (
+        Oracle().annotate(task(make(), p)).votes.codes for p in (PAIRS, PAIRS[:, ::-1].copy())
+    )
     agree = to_relations(there[:, 0]) == to_relations(back[:, 0])
     assert 0.7 < agree.mean() < 0.95
 
 
 def test_every_vote_is_a_call_that_costs_nothing(make) -> None:
-    assert Oracle(votes=4).annotate(make(), PAIRS[:10]).usage == Usage(calls=40)
+    assert Oracle(votes=4).annotate(task(make(), PAIRS[:10])).usage == Usage(calls=40)
 
 
 def test_no_pairs_get_no_votes(make) -> None:
-    assert Oracle().annotate(make(), PAIRS[:0]).votes.codes.shape == (0, 3)
+    assert Oracle().annotate(task(make(), PAIRS[:0])).votes.codes.shape == (0, 3)
 
 
 def test_without_gold_labels_the_message_names_the_data_set(dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"'tiny' has no gold labels(.|\n)*replay"):
-        Oracle().annotate(dataset, PAIRS)
+        Oracle().annotate(task(dataset, PAIRS))
 
 
 @pytest.mark.parametrize(

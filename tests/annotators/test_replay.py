@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tasks import task
 
 from karl.annotators import Usage
 from karl.annotators.replay import Replay
@@ -24,7 +25,7 @@ def recorded(dataset: Dataset) -> Dataset:
 def votes(
     dataset: Dataset, pairs: NDArray[np.int32], annotator: Replay | None = None
 ) -> list[list[int]]:
-    annotation = (annotator or Replay()).annotate(dataset, pairs)
+    annotation = (annotator or Replay()).annotate(task(dataset, pairs))
     assert np.array_equal(annotation.votes.items, pairs)
     assert annotation.votes.codes.dtype == np.int8
     return annotation.votes.codes.tolist()

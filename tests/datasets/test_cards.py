@@ -10,12 +10,15 @@ from karl.datasets.cards import NoCards, RecordedCards
 from karl.datasets.dataset import Dataset
 from karl.datasets.tables import Tables
 from karl.errors import DataError
+from karl.llm.account import Account
 
 CARDS = [
     {"item_id": "A4", "fine_category": "gel pens", "type": "gel pen"},
     {"item_id": "A1", "fine_category": "ball pens", "type": "ballpoint pen"},
     {"item_id": "X", "fine_category": "none", "type": "not in the shop"},
 ]
+
+NOBODY = Account("test", Path("no-such-folder/votes.sqlite"))
 
 
 @pytest.fixture
@@ -25,12 +28,12 @@ def dataset(tmp_path: Path) -> Dataset:
 
 
 def test_no_cards_leave_the_catalogue_alone(dataset: Dataset) -> None:
-    assert NoCards().apply(dataset) is dataset.catalogue
+    assert NoCards().apply(dataset, NOBODY) is dataset.catalogue
 
 
 def test_cards_are_joined_by_id(dataset: Dataset, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        catalogue = RecordedCards(columns=("type", "fine_category")).apply(dataset)
+        catalogue = RecordedCards(columns=("type", "fine_category")).apply(dataset, NOBODY)
     assert catalogue.ids.to_list() == dataset.catalogue.ids.to_list()
     assert catalogue.table["type"].to_list() == ["ballpoint pen", None, None, "gel pen"]
     assert catalogue.table["fine_category"].to_list() == ["ball pens", None, None, "gel pens"]
@@ -41,7 +44,7 @@ def test_cards_are_joined_by_id(dataset: Dataset, caplog: pytest.LogCaptureFixtu
 def test_another_table_of_cards_can_be_given(dataset: Dataset, tmp_path: Path) -> None:
     ids = dataset.catalogue.ids.to_list()
     path = write_table(tmp_path / "mine.jsonl", [{"item_id": x, "use": x} for x in ids])
-    catalogue = RecordedCards(str(path), ("use",)).apply(dataset)
+    catalogue = RecordedCards(str(path), ("use",)).apply(dataset, NOBODY)
     assert catalogue.table["use"].to_list() == ids
 
 
@@ -58,13 +61,13 @@ def test_bad_cards_are_explained(
 ) -> None:
     path = write_table(tmp_path / "bad.csv", rows)
     with pytest.raises(DataError, match=says):
-        RecordedCards(str(path), ("type",)).apply(dataset)
+        RecordedCards(str(path), ("type",)).apply(dataset, NOBODY)
 
 
 def test_missing_cards_are_explained(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        RecordedCards(str(tmp_path / "nothing.csv")).apply(dataset)
+        RecordedCards(str(tmp_path / "nothing.csv")).apply(dataset, NOBODY)
     (tmp_path / "cards.tsv").unlink()
     without = Tables(folder=str(tmp_path)).load()
     with pytest.raises(DataError, match="came without item cards"):
-        RecordedCards().apply(without)
+        RecordedCards().apply(without, NOBODY)

@@ -14,6 +14,7 @@ from typing import NoReturn
 import pytest
 from cli.small_shop import done, finish, karl, results, settings, snapshot, start
 
+from karl.annotators import Annotation
 from karl.config.compose import compose_config
 from karl.runs.directory import Run
 from karl.runs.loop import STAGES, Step, run_to_end
@@ -123,9 +124,10 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_overwritten(
     overrides = settings(shop, "budget.rounds=1")
     check = Context.check
 
-    def overtaken(context: Context) -> None:
+    def overtaken(context: Context) -> Annotation:
         monkeypatch.setattr(Context, "check", check)
         done(karl("run", *overrides, *NAME))
+        return check(context)
 
     monkeypatch.setattr(Context, "check", overtaken)
     answer = karl("run", *overrides, "seed=7", *NAME)

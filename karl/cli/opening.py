@@ -1,0 +1,44 @@
+"""How commands open the run that they work on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from karl.cli.progress import Display
+    from karl.runs.directory import Run
+
+__all__ = ["open_run"]
+
+
+def open_run(
+    display: Display,
+    overrides: list[str] | None,
+    name: str | None,
+    runs_dir: Path,
+    config_dir: Path | None,
+    stage: str | None = None,
+) -> Run:
+    """Open a run by its name or its configuration, and check both.
+
+    The name of a run that exists means that run as it was configured, but for
+    limits of its budget that are given anew. A single stage, other than the
+    seed, needs a run that exists.
+    """
+    from karl.config.compose import compose_config
+    from karl.runs.directory import Run, default_name, may_change, run_folder
+
+    folder = None if name is None else run_folder(runs_dir, name)
+    exists = folder is not None and (folder / "config.yaml").exists()
+    may_start = stage in (None, "seed")
+    changes = overrides or []
+    if folder is not None and all(map(may_change, changes)) and (exists or not may_start):
+        opened = Run.load(folder, changes, display.watch)
+    else:
+        config = compose_config(changes, config_dir)
+        opened = Run(folder or run_folder(runs_dir, default_name(config)), config, display.watch)
+        if not may_start:
+            Run.load(opened.folder)
+    opened.prepare(seed_only=stage == "seed")
+    return opened

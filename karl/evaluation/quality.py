@@ -1,0 +1,375 @@
+"""How good an annotator's labels are: its votes against those of people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.datasets import LabelledPairs, Votes
+from karl.datasets.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
+from karl.labels import N_LABELS, N_RELATIONS, NO_LABEL, to_relations
+
+__all__ = ["Estimate", "LabelQuality", "LevelQuality", "Spent", "SwapAgreement", "assess"]
+
+_RESAMPLES: Final = 2000
+_SEED: Final = 0
+_BOUNDS: Final = (2.5, 97.5)
+
+
+class Spent(Protocol):
+    """What the votes took; `karl.annotators.base.Usage` is one."""
+
+    @property
+    def calls(self) -> int:
+        """Requests that were answered."""
+        ...
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens of the prompts."""
+        ...
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens of the answers."""
+        ...
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its bootstrap 95 % interval.
+
+    The bounds are percentiles of the figure over 2,000 draws, with
+    replacement, of as many pairs as it is measured on (Efron and Tibshirani,
+    An Introduction to the Bootstrap, 1993). They cannot know of errors that
+    none of these pairs shows: without an error the interval has no width,
+    however few the pairs.
+
+    Attributes
+    ----------
+    value, low, high : float
+        In [0, 1].
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LevelQuality:
+    """Labels against those of people, on three relations or on nine labels.
+
+    Attributes
+    ----------
+    n_pairs : int
+        Pairs that people gave a relation, or one of the nine labels.
+    n_accepted : int
+        Those of them with an accepted label.
+    coverage : float
+        `n_accepted` / `n_pairs`.
+    accuracy, macro_f1 : Estimate, optional
+        Of the accepted labels, over the accepted pairs; None if there are none.
+        Macro-F1 is the mean of F1 = 2 right / (true + given) over the classes
+        that people or the annotator gave at all, as in
+        `karl.datasets.agreement.macro_f1`.
+    first_accuracy, first_macro_f1 : Estimate
+        Of the first vote, over all pairs: what there would be without a
+        consensus. An invalid vote is wrong; it is of no class.
+    confusion : tuple of tuples of int
+        Counts; rows are the truth in the order of `Relation` or
+        `FunctionLabel`, columns the accepted label in the same order, then the
+        pairs that were not accepted.
+    human_macro_f1 : float, optional
+        Mean macro-F1 between two human annotators on the same pairs; None where
+        single answers are not known. These pairs are ones that people could
+        give a label to, and a label of several people is a steadier truth than
+        one person's answer, so it is a yardstick and no strict upper bound.
+    """
+
+    n_pairs: int
+    n_accepted: int
+    coverage: float
+    accuracy: Estimate | None
+    macro_f1: Estimate | None
+    first_accuracy: Estimate
+    first_macro_f1: Estimate
+    confusion: tuple[tuple[int, ...], ...]
+    human_macro_f1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwapAgreement:
+    """Whether votes hold when the items are asked about in the other order.
+
+    Votes also change by chance when the same question is asked again, so the
+    agreement of two votes in one order stands beside it: only what lies below
+    that is due to the order.
+
+    Attributes
+    ----------
+    n_pairs : int
+        Pairs asked in both orders whose first votes are both valid.
+    relations, labels : float, optional
+        Share of them on which the two agree.
+    repeated_relations, repeated_labels : float, optional
+        Share on which the first and the second vote in the given order agree,
+        over those of them with a valid second vote.
+    """
+
+    n_pairs: int
+    relations: float | None
+    labels: float | None
+    repeated_relations: float | None
+    repeated_labels: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelQuality:
+    """The quality of an annotator's labels; `dataclasses.asdict` makes it JSON.
+
+    Figures that nothing is known of are None.
+
+    Attributes
+    ----------
+    n_pairs, n_votes, n_accepted : int
+        Pairs with a human label; votes on each; pairs with an accepted label.
+    acceptance : float
+        `n_accepted` / `n_pairs`.
+    on_relations : LevelQuality
+        Against the human relations.
+    on_labels : LevelQuality, optional
+        Against the human function-based labels, where there are any.
+    kappa_relations, kappa_labels : float, optional
+        Fleiss' kappa between the votes on all pairs: see
+        `karl.datasets.agreement.fleiss_kappa`. How far the annotator agrees
+        with itself, not whether it is right.
+    unanimous_relations, unanimous_labels : float, optional
+        Share of all pairs whose votes are valid and the same; None if there
+        is one vote each.
+    invalid : float
+        Share of all votes that are no label.
+    calls, tokens_in, tokens_out : int
+        Answered requests and their tokens.
+    cost_usd : float
+        US dollars.
+    cost_per_accepted_usd : float, optional
+        `cost_usd` / `n_accepted`.
+    swapped : SwapAgreement, optional
+        Agreement of the two orders, where both were asked.
+    """
+
+    n_pairs: int
+    n_votes: int
+    n_accepted: int
+    acceptance: float
+    on_relations: LevelQuality
+    on_labels: LevelQuality | None
+    kappa_relations: float | None
+    kappa_labels: float | None
+    unanimous_relations: float | None
+    unanimous_labels: float | None
+    invalid: float
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float
+    cost_per_accepted_usd: float | None
+    swapped: SwapAgreement | None
+
+
+def assess(
+    gold: LabelledPairs,
+    votes: Votes,
+    accepted: NDArray[np.int8],
+    usage: Spent,
+    swapped: Votes | None = None,
+) -> LabelQuality:
+    """Measure votes, and the labels accepted from them, against human labels.
+
+    Parameters
+    ----------
+    gold : LabelledPairs
+        At least one pair that people labelled.
+    votes : Votes
+        At least one vote on each of these pairs, row by row.
+    accepted : ndarray of int8, shape (n,)
+        The accepted label of each pair; 0 where it was rejected.
+    usage : Spent
+        What the votes took.
+    swapped : Votes, optional
+        Votes on some of these pairs, given on the items in the other order and
+        mapped back (`swap_labels`); its items stand in the order of `gold`. Of a
+        pair that stands there twice, the first row counts.
+
+    Returns
+    -------
+    LabelQuality
+        The same for every order of the rows.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to measure, or the arguments are not about the same
+        pairs.
+    """
+    _check(gold, votes, accepted)
+    relation_votes = to_relations(votes.codes)
+    several = votes.codes.shape[1] > 1
+    n_accepted = int((accepted != NO_LABEL).sum())
+    return LabelQuality(
+        n_pairs=len(gold),
+        n_votes=votes.codes.shape[1],
+        n_accepted=n_accepted,
+        acceptance=n_accepted / len(gold),
+        on_relations=_on_relations(gold, relation_votes[:, 0], accepted),
+        on_labels=_on_labels(gold, votes.codes[:, 0], accepted),
+        kappa_relations=_known(fleiss_kappa(relation_votes, N_RELATIONS)),
+        kappa_labels=_known(fleiss_kappa(_classes(votes.codes), N_LABELS)),
+        unanimous_relations=_share(unanimous(relation_votes)) if several else None,
+        unanimous_labels=_share(unanimous(_classes(votes.codes))) if several else None,
+        invalid=float((votes.codes == NO_LABEL).mean()),
+        calls=int(usage.calls),
+        tokens_in=int(usage.tokens_in),
+        tokens_out=int(usage.tokens_out),
+        cost_usd=float(usage.cost_usd),
+        cost_per_accepted_usd=float(usage.cost_usd) / n_accepted if n_accepted else None,
+        swapped=None if swapped is None else _swap_agreement(votes, swapped),
+    )
+
+
+def _check(gold: LabelledPairs, votes: Votes, accepted: NDArray[np.int8]) -> None:
+    if len(gold) == 0 or votes.codes.shape[1] == 0:
+        raise ValueError(f"{len(gold)} pairs with {votes.codes.shape[1]} votes each tell nothing")
+    if not np.array_equal(votes.items, gold.items):
+        raise ValueError("the votes are not on the pairs with human labels, row by row")
+    if accepted.shape != (len(gold),):
+        raise ValueError(f"{len(gold)} pairs but accepted labels of shape {accepted.shape}")
+    if gold.relations.min() < 0:
+        raise ValueError("a pair has no human relation")
+
+
+def _on_relations(
+    gold: LabelledPairs, first: NDArray[np.int8], accepted: NDArray[np.int8]
+) -> LevelQuality:
+    return _level(gold.relations, first, to_relations(accepted), gold.relation_votes, N_RELATIONS)
+
+
+def _on_labels(
+    gold: LabelledPairs, first: NDArray[np.int8], accepted: NDArray[np.int8]
+) -> LevelQuality | None:
+    known = gold.labels != NO_LABEL
+    if not known.any():
+        return None
+    of_people = None if gold.votes is None else _classes(gold.votes[known])
+    truth, vote, label = (_classes(codes[known]) for codes in (gold.labels, first, accepted))
+    return _level(truth, vote, label, of_people, N_LABELS)
+
+
+def _level(
+    truth: NDArray[np.int8],
+    first: NDArray[np.int8],
+    accepted: NDArray[np.int8],
+    of_people: NDArray[np.int8] | None,
+    n_classes: int,
+) -> LevelQuality:
+    """Compare classes from 0; -1 is none."""
+    confusion = _count(truth, accepted, n_classes)
+    among_accepted = confusion[:, :n_classes]
+    n_accepted = int(among_accepted.sum())
+    accuracy, macro_f1 = _estimates(among_accepted) if n_accepted else (None, None)
+    first_accuracy, first_macro_f1 = _estimates(_count(truth, first, n_classes))
+    return LevelQuality(
+        n_pairs=len(truth),
+        n_accepted=n_accepted,
+        coverage=n_accepted / len(truth),
+        accuracy=accuracy,
+        macro_f1=macro_f1,
+        first_accuracy=first_accuracy,
+        first_macro_f1=first_macro_f1,
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        human_macro_f1=None
+        if of_people is None
+        else _known(pairwise_macro_f1(of_people, n_classes)),
+    )
+
+
+def _count(truth: NDArray[np.int8], given: NDArray[np.int8], n_classes: int) -> NDArray[np.int64]:
+    """Count the pairs by true and given class; the last column is for -1."""
+    column = np.where(given < 0, n_classes, given).astype(np.int64)
+    cells = truth.astype(np.int64) * (n_classes + 1) + column
+    counts = np.bincount(cells, minlength=n_classes * (n_classes + 1))
+    return counts.reshape(n_classes, n_classes + 1)
+
+
+def _estimates(table: NDArray[np.int64]) -> tuple[Estimate, Estimate]:
+    """Return accuracy and macro-F1 of one table of counts, rows being the truth."""
+    n = int(table.sum())
+    # Both figures follow from the counts, so drawing pairs is drawing counts,
+    # and the interval does not depend on the order of the pairs.
+    drawn = np.random.default_rng(_SEED).multinomial(n, table.ravel() / n, size=_RESAMPLES)
+    tables = np.concatenate([table.reshape(1, -1), drawn]).reshape(-1, *table.shape)
+    right = np.trace(tables, axis1=1, axis2=2)
+    return _estimate(right / n), _estimate(_macro_f1(tables))
+
+
+def _macro_f1(tables: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the macro-F1 of many tables: `agreement.macro_f1` where all is of a class."""
+    n_classes = tables.shape[1]
+    right = np.diagonal(tables, axis1=1, axis2=2)
+    total = tables.sum(axis=2) + tables[:, :, :n_classes].sum(axis=1)
+    f1 = 2 * right / np.maximum(total, 1)
+    return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
+
+
+def _estimate(values: NDArray[np.float64]) -> Estimate:
+    """Take the first value for the figure, the others for what else it could have been."""
+    low, high = np.percentile(values[1:], _BOUNDS)
+    return Estimate(float(values[0]), float(low), float(high))
+
+
+def _swap_agreement(votes: Votes, swapped: Votes) -> SwapAgreement:
+    row_of = {pair: row for row, pair in reversed(list(enumerate(_pairs(votes))))}
+    try:
+        rows = np.array([row_of[pair] for pair in _pairs(swapped)], dtype=np.int64)
+    except KeyError as error:
+        raise ValueError(f"no votes on {error} in the given order of items") from error
+    first, other = votes.codes[rows, 0], swapped.codes[:, 0]
+    valid = (first != NO_LABEL) & (other != NO_LABEL)
+    first, other = first[valid], other[valid]
+    # A second vote that was not asked for is as one that is not valid.
+    second = votes.codes[rows[valid], 1] if votes.codes.shape[1] > 1 else np.zeros_like(first)
+    again = second != NO_LABEL
+    return SwapAgreement(
+        n_pairs=int(valid.sum()),
+        relations=_share(to_relations(first) == to_relations(other)),
+        labels=_share(first == other),
+        repeated_relations=_share(to_relations(first[again]) == to_relations(second[again])),
+        repeated_labels=_share(first[again] == second[again]),
+    )
+
+
+def _pairs(votes: Votes) -> list[tuple[int, ...]]:
+    return [tuple(pair) for pair in votes.items.tolist()]
+
+
+def _classes(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Turn codes 1 to 9, 0 for none, into classes 0 to 8, -1 for none."""
+    return codes - np.int8(1)
+
+
+def _share(which: NDArray[np.bool_]) -> float | None:
+    return float(which.mean()) if which.size else None
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

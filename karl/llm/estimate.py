@@ -1,0 +1,158 @@
+"""What asking would take, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from karl.llm.account import Account
+from karl.llm.backend import Backend
+from karl.llm.bounds import TokenBound
+from karl.llm.desk import question_keys
+from karl.llm.jobs import Job, missing_jobs
+from karl.llm.provider import Provider
+from karl.llm.question import Prompt, Question
+from karl.llm.store import VoteStore
+
+__all__ = ["Estimate", "estimate"]
+
+# Prompts whose tokens are counted; the others count as their mean.
+_SAMPLE: Final = 100
+# Where no answer has been seen yet:
+_ASSUMED_LATENCY_S: Final = 1.5
+_ASSUMED_SHARE_OF_LONGEST: Final = 0.3
+_MINUTE_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What asking would take.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for.
+    answers : int
+        Answers that are wanted.
+    stored : int
+        Those of them that the vote store has: they cost nothing.
+    calls : int
+        Requests, if no answer is invalid and none fails.
+    tokens_in, tokens_out : int
+        Expected.
+    cost_usd, most_usd : float
+        Expected, and if every answer is as long as it may be.
+    seconds : float
+        Expected, with the configured concurrency and limits.
+    measured : bool
+        Whether tokens and time follow from earlier answers to the same prompt,
+        not from a tokenizer and assumptions.
+    """
+
+    what: str
+    answers: int
+    stored: int
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float
+    most_usd: float
+    seconds: float
+    measured: bool
+
+    def times(self, factor: float, what: str) -> Estimate:
+        """Return the estimate of so many times as much, none of it stored."""
+        fresh = self.answers / max(1, self.answers - self.stored) if self.calls else 0.0
+        scale = factor * fresh
+        return replace(
+            self,
+            what=what,
+            answers=round(self.answers * factor),
+            stored=0,
+            calls=round(self.calls * scale),
+            tokens_in=round(self.tokens_in * scale),
+            tokens_out=round(self.tokens_out * scale),
+            cost_usd=self.cost_usd * scale,
+            most_usd=self.most_usd * scale,
+            seconds=self.seconds * scale,
+        )
+
+
+def estimate(
+    backend: Backend,
+    prompt: Prompt,
+    questions: Sequence[Question],
+    account: Account,
+    *,
+    votes: int = 1,
+    per_request: int = 1,
+) -> Estimate:
+    """Estimate what `ask` with the same arguments would take; nothing is sent.
+
+    Raises
+    ------
+    ConfigError
+        If the price of the model is not known.
+    """
+    provider = Provider(backend)
+    wanted = question_keys(backend, prompt, questions, votes)
+    keys = [key for of_question in wanted.values() for key in of_question]
+    experience = None
+    found = {}
+    if account.store.exists():
+        with VoteStore(account.store) as store:
+            found = store.find(keys)
+            experience = store.experience(backend.name, prompt.version)
+    left = {
+        question: tuple(key for key in of_question if key not in found or not found[key].final)
+        for question, of_question in wanted.items()
+    }
+    left = {question: of_question for question, of_question in left.items() if of_question}
+    jobs = list(
+        missing_jobs(prompt, left, found, choices=provider.choices, per_request=per_request)
+    )
+    longest = backend.max_tokens or prompt.max_tokens
+    most_out = sum(longest * len(job.questions) * job.n_choices for job in jobs)
+    if experience is None:
+        tokens_in = _mean_tokens(provider, jobs) * len(jobs)
+        tokens_out = _ASSUMED_SHARE_OF_LONGEST * most_out
+        latency = _ASSUMED_LATENCY_S
+    else:
+        n_calls, used, latency = experience
+        tokens_in = used.tokens_in / n_calls * len(jobs)
+        tokens_out = used.tokens_out / n_calls * len(jobs)
+    bound = TokenBound()
+    most_in = sum(
+        bound.most(job.messages, prompt.schema(len(job.questions)), job.questions) for job in jobs
+    )
+    prices = provider.prices
+    return Estimate(
+        what=f"{prompt.kind}s",
+        answers=len(keys),
+        stored=len(keys) - sum(map(len, left.values())),
+        calls=len(jobs),
+        tokens_in=round(tokens_in),
+        tokens_out=round(tokens_out),
+        cost_usd=prices.cost(round(tokens_in), round(tokens_out)),
+        most_usd=prices.cost(most_in, most_out),
+        seconds=_seconds(backend, len(jobs), tokens_in + tokens_out, latency),
+        measured=experience is not None,
+    )
+
+
+def _mean_tokens(provider: Provider, jobs: Sequence[Job]) -> float:
+    step = max(1, len(jobs) // _SAMPLE)
+    counts = [provider.count_tokens(job.messages) for job in islice(jobs[::step], _SAMPLE)]
+    return sum(counts) / len(counts) if counts else 0.0
+
+
+def _seconds(backend: Backend, calls: int, tokens: float, latency_s: float) -> float:
+    """Return how long it takes: the slowest of concurrency and the provider's limits."""
+    takes = [calls * latency_s / backend.concurrency]
+    if backend.requests_per_minute is not None:
+        takes.append(_MINUTE_S * calls / backend.requests_per_minute)
+    if backend.tokens_per_minute is not None:
+        takes.append(_MINUTE_S * tokens / backend.tokens_per_minute)
+    return max(takes)

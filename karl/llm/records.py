@@ -1,0 +1,201 @@
+"""What the vote store holds: its tables, and its rows as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "SCHEMA",
+    "VERSION",
+    "Call",
+    "Claim",
+    "Key",
+    "NewAnswer",
+    "Outcome",
+    "Stored",
+    "Usage",
+]
+
+Key = tuple[str, int]
+"""Hash of a question and the number of the vote on it, from 0."""
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE calls (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    model TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    sent_at TEXT NOT NULL,
+    max_tokens_in INTEGER NOT NULL,
+    max_tokens_out INTEGER NOT NULL,
+    max_cost_usd REAL NOT NULL
+);
+CREATE INDEX calls_of_account ON calls (account);
+CREATE TABLE claims (call INTEGER NOT NULL REFERENCES calls, question TEXT NOT NULL,
+    vote INTEGER NOT NULL);
+CREATE INDEX claims_of_question ON claims (question, vote);
+CREATE TABLE outcomes (
+    call INTEGER PRIMARY KEY REFERENCES calls,
+    state TEXT NOT NULL CHECK (state IN ('answered', 'failed', 'lost')),
+    at TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    latency_s REAL,
+    message TEXT
+);
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY,
+    question TEXT NOT NULL,
+    vote INTEGER NOT NULL,
+    repaired INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    item_1 TEXT,
+    item_2 TEXT,
+    model TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    value TEXT,
+    raw TEXT NOT NULL,
+    call INTEGER NOT NULL REFERENCES calls
+);
+CREATE INDEX answers_to_question ON answers (question, vote, id);
+CREATE VIEW votes AS
+    SELECT item_1, item_2, answers.model, answers.prompt, vote, value AS label, repaired, raw,
+        tokens_in, tokens_out, cost_usd, latency_s, at, account, call
+    FROM answers JOIN calls ON calls.id = call JOIN outcomes USING (call)
+    WHERE answers.kind = 'label';
+"""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What calls took, or may take: spent, reserved, or used by some answers.
+
+    Parameters
+    ----------
+    calls : int
+        Requests; a vote of a simulated annotator is one.
+    tokens_in, tokens_out : int
+        Tokens of the prompts and of the answers.
+    cost_usd : float
+        US dollars.
+    """
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            self.cost_usd + other.cost_usd,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        return self + Usage(-other.calls, -other.tokens_in, -other.tokens_out, -other.cost_usd)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of prompts and answers together."""
+        return self.tokens_in + self.tokens_out
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that is about to be sent.
+
+    Parameters
+    ----------
+    account, kind, model, prompt : str
+        Who pays, what is asked for, of which model, by which prompt (its hash).
+    keys : tuple of Key
+        The answers it is to bring.
+    most : Usage
+        What it takes at most.
+    """
+
+    account: str
+    kind: str
+    model: str
+    prompt: str
+    keys: tuple[Key, ...]
+    most: Usage
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What became of the wish to send a call.
+
+    Parameters
+    ----------
+    call : int, optional
+        Number of the call, if it may be sent.
+    answered : tuple of Key
+        Else: what need not be asked any more …
+    busy : tuple of Key
+        … and what another process is asking right now.
+    """
+
+    call: int | None
+    answered: tuple[Key, ...] = ()
+    busy: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended; `used` is what it is taken to have cost.
+
+    A lost call may have been answered, and billed, without the answer having
+    arrived: it counts with the most that it can have cost.
+    """
+
+    call: int
+    state: Literal["answered", "failed", "lost"]
+    used: Usage
+    latency_s: float | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class NewAnswer:
+    """An answer as it is written down; `value` None is an invalid one."""
+
+    key: Key
+    kind: str
+    items: tuple[str, ...]
+    model: str
+    prompt: str
+    value: Any
+    raw: str
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An answer as it is read back.
+
+    Parameters
+    ----------
+    value : JSON value
+        None if invalid.
+    raw : str
+    call : int
+    repaired : bool
+        Whether it came from the second attempt, after which there is none.
+    """
+
+    value: Any
+    raw: str
+    call: int
+    repaired: bool
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is to be asked."""
+        return self.value is not None or self.repaired

@@ -1,0 +1,287 @@
+"""The vote store: every call and every answer, kept in SQLite as soon as it is there.
+
+Rows are only ever added. A call is written down before it is sent, with what
+it may cost at most and what it is to answer; its outcome is written when it
+arrives, in one transaction with its answers. So a process that is killed at
+any moment leaves behind exactly what it got, and the calls it had in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from karl.errors import KarlError, UsageError
+from karl.llm.records import (
+    SCHEMA,
+    VERSION,
+    Call,
+    Claim,
+    Key,
+    NewAnswer,
+    Outcome,
+    Stored,
+    Usage,
+)
+
+__all__ = ["VoteStore"]
+
+
+class VoteStore:
+    """Reads and writes a vote store; several processes may share one.
+
+    Parameters
+    ----------
+    path : Path
+        The SQLite file; made if need be.
+
+    Raises
+    ------
+    KarlError
+        If the file cannot be used as a vote store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Statements open no transaction of their own: see `transaction`.
+            self._db = sqlite3.connect(
+                path, timeout=120, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self.transaction():
+                self._prepare()
+        except (sqlite3.Error, OSError) as error:
+            raise KarlError(
+                f"{path} cannot be used as a vote store: {error}",
+                hint="Restore it from a backup, or move it away to start an empty one.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def __enter__(self) -> VoteStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make what is written inside appear whole, synced to the disk, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def open_account(self, account: str) -> Iterator[int]:
+        """Be the only process that asks on an account.
+
+        Yields
+        ------
+        int
+            How many calls an earlier process on the account had in flight when
+            it was killed; they are lost from now on.
+
+        Raises
+        ------
+        UsageError
+            If another process asks on the account.
+        """
+        lock = self._lock_of(account)
+        try:
+            with lock:
+                with self.transaction():
+                    n_lost = self._bury(account)
+                yield n_lost
+        except Timeout as error:
+            raise UsageError(
+                f"another process is asking on the account of '{account}'",
+                hint="Wait for it, or choose another --name.",
+            ) from error
+
+    def find(self, keys: Iterable[Key]) -> dict[Key, Stored]:
+        """Return the latest answer to each of some questions, where there is one."""
+        wanted = set(keys)
+        rows = self._db.execute(
+            "SELECT question, vote, value, raw, call, repaired FROM answers "
+            "WHERE question IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (_list({question for question, _ in wanted}),),
+        )
+        return {
+            (question, vote): Stored(
+                None if value is None else json.loads(value), raw, call, bool(repaired)
+            )
+            for question, vote, value, raw, call, repaired in rows
+            if (question, vote) in wanted
+        }
+
+    def claim(self, call: Call) -> Claim:
+        """Write a call down before it is sent, inside a transaction.
+
+        Nothing is written if an answer has come in meanwhile, or if another
+        process that is alive has asked the same.
+        """
+        found = self.find(call.keys)
+        answered = tuple(key for key in call.keys if key in found and found[key].final)
+        busy = tuple(key for key in call.keys if self._is_busy(key, call.account))
+        if answered or busy:
+            return Claim(None, answered, busy)
+        most = call.most
+        row = self._db.execute(
+            "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
+            "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(call.account, call.kind, call.model, call.prompt, _now()),
+                *(most.tokens_in, most.tokens_out, most.cost_usd),
+            ),
+        )
+        number = row.lastrowid
+        self._db.executemany(
+            "INSERT INTO claims VALUES (?, ?, ?)", [(number, *k) for k in call.keys]
+        )
+        return Claim(number)
+
+    def settle(self, outcome: Outcome, answers: Sequence[NewAnswer] = ()) -> None:
+        """Write down how a call ended and what it brought, inside a transaction.
+
+        An answer that is already there stays as it is: it cannot come twice.
+        """
+        used = outcome.used
+        self._db.execute(
+            "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(outcome.call, outcome.state, _now(), used.tokens_in, used.tokens_out),
+                *(used.cost_usd, outcome.latency_s, outcome.message),
+            ),
+        )
+        found = self.find(answer.key for answer in answers)
+        for answer in answers:
+            if answer.key not in found or not found[answer.key].final:
+                self.add(answer, outcome.call)
+
+    def add(self, answer: NewAnswer, call: int) -> None:
+        """Write an answer down, inside a transaction; it takes the place of an earlier one."""
+        first, second = (*answer.items, None, None)[:2]
+        value = None if answer.value is None else json.dumps(answer.value, ensure_ascii=False)
+        self._db.execute(
+            "INSERT INTO answers (question, vote, repaired, kind, item_1, item_2, model, prompt, "
+            "value, raw, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(*answer.key, answer.repaired, answer.kind, first, second),
+                *(answer.model, answer.prompt, value, answer.raw, call),
+            ),
+        )
+
+    def spent(self, account: str) -> Usage:
+        """Return what an account has spent: answered and lost calls."""
+        return self._sum(
+            "SELECT count(*), total(tokens_in), total(tokens_out), total(cost_usd) "
+            "FROM calls JOIN outcomes ON call = calls.id WHERE state != 'failed' AND account = ?",
+            account,
+        )
+
+    def used(self, keys: Iterable[Key]) -> Usage:
+        """Return what the answers to some questions took, invalid ones included, whoever paid."""
+        wanted = set(keys)
+        rows = self._db.execute(
+            "SELECT question, vote, call FROM answers "
+            "WHERE question IN (SELECT value FROM json_each(?))",
+            (_list({question for question, _ in wanted}),),
+        )
+        calls = {call for question, vote, call in rows if (question, vote) in wanted}
+        return self._sum(
+            "SELECT count(*), total(tokens_in), total(tokens_out), total(cost_usd) "
+            "FROM outcomes WHERE call IN (SELECT value FROM json_each(?))",
+            _list(calls),
+        )
+
+    def fewest_tokens_in(self, model: str, prompt: str) -> int | None:
+        """Return the fewest tokens that a call by a prompt was counted to have sent."""
+        (fewest,) = self._db.execute(
+            "SELECT min(tokens_in) FROM calls JOIN outcomes ON call = calls.id "
+            "WHERE model = ? AND prompt = ? AND state = 'answered' AND tokens_in > 0",
+            (model, prompt),
+        ).fetchone()
+        return None if fewest is None else int(fewest)
+
+    def experience(self, model: str, prompt: str) -> tuple[int, Usage, float] | None:
+        """Return how many calls a prompt was answered in, what they took, and a mean latency."""
+        row = self._db.execute(
+            "SELECT count(*), sum(tokens_in), sum(tokens_out), sum(cost_usd), avg(latency_s) "
+            "FROM calls JOIN outcomes ON call = calls.id "
+            "WHERE model = ? AND prompt = ? AND state = 'answered'",
+            (model, prompt),
+        ).fetchone()
+        n_calls, tokens_in, tokens_out, cost, latency = row
+        if not n_calls:
+            return None
+        return n_calls, Usage(n_calls, tokens_in, tokens_out, cost), latency or 0.0
+
+    def _sum(self, query: str, value: str) -> Usage:
+        calls, tokens_in, tokens_out, cost = self._db.execute(query, (value,)).fetchone()
+        return Usage(calls, int(tokens_in), int(tokens_out), cost)
+
+    def _prepare(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+        elif version != VERSION:
+            raise sqlite3.DatabaseError(f"its format is {version}, this karl knows {VERSION}")
+
+    def _is_busy(self, key: Key, account: str) -> bool:
+        owners = self._db.execute(
+            "SELECT DISTINCT account FROM claims JOIN calls ON calls.id = claims.call "
+            "WHERE question = ? AND vote = ? AND account != ? "
+            "AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.call = calls.id)",
+            (*key, account),
+        ).fetchall()
+        return any(self._is_alive(owner) for (owner,) in owners)
+
+    def _is_alive(self, account: str) -> bool:
+        """Whether a process asks on an account; if none does, its open calls are lost."""
+        try:
+            with self._lock_of(account):
+                self._bury(account)
+        except Timeout:
+            return True
+        return False
+
+    def _bury(self, account: str) -> int:
+        """Declare the open calls of an account lost; its lock must be held."""
+        return self._db.execute(
+            "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
+            "SELECT id, 'lost', ?, max_tokens_in, max_tokens_out, max_cost_usd, "
+            "'in flight when its process was killed' FROM calls "
+            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes)",
+            (_now(), account),
+        ).rowcount
+
+    def _lock_of(self, account: str) -> FileLock:
+        folder = self.path.with_name(f".{self.path.name}.locks")
+        folder.mkdir(exist_ok=True)
+        return FileLock(folder / f"{account}.lock", timeout=0)
+
+
+def _list(values: Iterable[str | int]) -> str:
+    """Return values as SQLite's json_each takes them: one parameter however many."""
+    return json.dumps(sorted(values))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,140 @@
+"""What a run would still ask of a language model, before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.annotators import Task
+from karl.datasets import Catalogue, Dataset
+from karl.llm.account import Account
+from karl.llm.estimate import Estimate
+from karl.runs.directory import Run
+from karl.samplers import Pool
+from karl.stages.artefacts import SEED_ROUND
+
+__all__ = ["Forecast", "QuotingAnnotator", "QuotingCards", "forecast"]
+
+
+@runtime_checkable
+class QuotingAnnotator(Protocol):
+    """An annotator that costs something and can tell how much."""
+
+    def quote(self, task: Task) -> Estimate:
+        """Estimate what annotating would take."""
+        ...
+
+
+@runtime_checkable
+class QuotingCards(Protocol):
+    """Item cards that cost something and can tell how much."""
+
+    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
+        """Estimate what the cards that are missing would take."""
+        ...
+
+    def preview(self, dataset: Dataset) -> Catalogue:
+        """Return the catalogue with stand-ins for cards, as long as these are not written."""
+        ...
+
+
+class Forecast:
+    """Estimates of what is left, and what they rest on.
+
+    Attributes
+    ----------
+    lines : list of Estimate
+    notes : list of str
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[Estimate] = []
+        self.notes: list[str] = []
+
+
+def forecast(run: Run) -> Forecast:
+    """Estimate what the rounds that are left would take.
+
+    A round that has selected its pairs is estimated from these. Before that
+    the pairs are drawn as the sampler would if the model knew nothing: how
+    many there are is right, and so is the length of their texts on average.
+
+    Parameters
+    ----------
+    run : Run
+        Need not exist; nothing is written and nothing is sent.
+
+    Returns
+    -------
+    Forecast
+        Empty where nothing costs anything.
+    """
+    found = Forecast()
+    _forecast_cards(run, found)
+    llm, rounds = run.experiment.llm, run.experiment.budget.rounds
+    if not isinstance(llm, QuotingAnnotator):
+        return found
+    number, pairs = _open_selection(run)
+    if pairs is not None:
+        found.lines.append(replace(llm.quote(run.context.task(pairs)), what=f"round {number}"))
+        found.notes.append(f"Round {number}: the pairs that are selected.")
+        number += 1
+    n_left = rounds - number + 1
+    if n_left > 0:
+        _forecast_rounds(run, llm, number, n_left, found)
+    return found
+
+
+def _forecast_cards(run: Run, found: Forecast) -> None:
+    cards, context = run.experiment.cards, run.context
+    if not isinstance(cards, QuotingCards):
+        return
+    dataset = run.experiment.data.load()
+    lines = cards.quote(dataset, run.account)
+    found.lines += lines
+    if any(line.calls for line in lines):
+        # Cards are written before anything else: what follows has to do without them.
+        context.__dict__["dataset"] = replace(dataset, catalogue=cards.preview(dataset))
+        found.notes.append("Rounds: estimated without the cards, which are yet to be written.")
+
+
+def _forecast_rounds(
+    run: Run, llm: QuotingAnnotator, number: int, n_left: int, found: Forecast
+) -> None:
+    context, budget = run.context, run.experiment.budget
+    asked = run.artefacts.asked_keys(number - 1)
+    n_asked = sum(map(len, asked))
+    pairs = _typical_selection(run, number, budget.allowance(n_asked))
+    first = llm.quote(context.task(pairs))
+    n_pairs = n_left * len(pairs)
+    if budget.labels is not None:
+        n_pairs = min(n_pairs, max(0, budget.labels - n_asked))
+    last = number + n_left - 1
+    what = f"round {number}" if n_left == 1 else f"rounds {number} to {last}"
+    found.lines.append(first.times(n_pairs / len(pairs) if len(pairs) else 0.0, what))
+    found.notes.append(
+        f"{what.capitalize()}: {len(pairs):,} pairs each, drawn as if the model knew nothing."
+    )
+
+
+def _open_selection(run: Run) -> tuple[int, NDArray[np.int32] | None]:
+    """Return the round that comes next, and its pairs if it has selected them."""
+    if not (run.folder / "manifest.json").exists():
+        return SEED_ROUND + 1, None
+    manifest, number = run.manifest, SEED_ROUND + 1
+    while manifest.done("label", number):
+        number += 1
+    selected = manifest.done("select", number)
+    return number, run.artefacts.read_selected(number) if selected else None
+
+
+def _typical_selection(run: Run, number: int, limit: int | None) -> NDArray[np.int32]:
+    context = run.context
+    asked = run.artefacts.asked_keys(number - 1)
+    candidates = context.candidates(asked, number)
+    pool = Pool(candidates.pairs, candidates.categories, context.know_nothing)
+    chosen = run.experiment.sampler.query(pool, limit, context.seed("sampler", number))
+    return candidates.pairs[chosen]

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from llm.loopback import loopback, loopback_process
+
+__all__ = ["loopback", "loopback_process"]

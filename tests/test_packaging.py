@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_package_its_configuration_and_the_demo(wheel: Path)
     assert f"karl-{__version__}" in wheel.name
     for source, target in (("karl", "karl"), ("conf", "karl/conf")):
         for path in (ROOT / source).rglob("*"):
-            if path.suffix in {".py", ".yaml", ".tsv"}:
+            if path.suffix in {".py", ".yaml", ".tsv", ".j2"}:
                 assert f"{target}/{path.relative_to(ROOT / source)}" in names
 
 
@@ -69,7 +69,7 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
         if name.endswith((".tsv", ".csv")):
             assert name.startswith("karl/datasets/demo/ontology/")
         if not name.startswith("karl-"):
-            assert Path(name).suffix in {".py", ".yaml", ".tsv", ".typed"}
+            assert Path(name).suffix in {".py", ".yaml", ".tsv", ".j2", ".typed"}
 
 
 def test_the_package_says_that_it_is_typed(wheel: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from karl import __version__
-from karl.cli import data, inspect, run
+from karl.cli import annotators, data, inspect, run
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact
 
@@ -31,10 +31,13 @@ app = typer.Typer(
 for command in (run.run, run.seed, run.select, run.label, run.train, run.evaluate):
     app.command()(command)
 app.command("round")(run.one_round)
+app.command()(annotators.estimate)
+app.command()(annotators.enrich)
 app.command()(inspect.status)
 app.command()(inspect.report)
 app.command()(inspect.config)
 app.add_typer(data.app, name="data")
+app.add_typer(annotators.app, name="annotators")
 
 
 def _print_version(wanted: bool) -> None:

@@ -109,13 +109,13 @@ class _Asking:
         self._task: TaskID | None = None
         self._shown_at = self._began = 0.0
         self._done_before = 0
-        self._note = ""
+        self._shown = (-1, "")
 
     def end(self) -> None:
         """Remove the bar."""
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task, self._shown_at, self._note = None, 0.0, ""
+        self._task, self._shown_at, self._shown = None, 0.0, (-1, "")
 
     def show(self, asked: account.Progress) -> None:
         """Draw, or print, where it is time to."""
@@ -123,10 +123,11 @@ class _Asking:
         if self._shown_at == 0.0 or asked.calls == 0:
             self._began, self._done_before = now, asked.done
         pause = _REDRAW_EVERY_S if self._console.is_terminal else _LINE_EVERY_S
-        ended = asked.done == asked.total
-        if now - self._shown_at < pause and asked.note == self._note and not ended:
+        state = (asked.done, asked.note)
+        worth_it = asked.note != self._shown[1] or asked.done in (0, asked.total)
+        if state == self._shown or not (worth_it or now - self._shown_at > pause):
             return
-        self._shown_at, self._note = now, asked.note
+        self._shown_at, self._shown = now, state
         facts = self._facts(asked, now)
         place = f"{asked.what} {asked.done:,}/{asked.total:,}"
         if self._console.is_terminal:
@@ -143,6 +144,7 @@ class _Asking:
         rate = (asked.done - self._done_before) / seconds if seconds > 0 else 0.0
         facts = [f"{asked.calls:,} calls", f"USD {asked.spent_usd:.4f}"]
         if rate > 0:
-            left = (asked.total - asked.done) / rate
-            facts[1:1] = [f"{rate:.1f}/s", f"{left:,.0f} s left"]
+            facts.insert(1, f"{rate:.1f}/s")
+            if left := asked.total - asked.done:
+                facts.append(f"{left / rate:,.0f} s left")
         return "  ".join([*facts, asked.note] if asked.note else facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -95,9 +96,23 @@ def label(
     name: Name = None,
     runs_dir: RunsDir = _RUNS,
     config_dir: ConfigDir = None,
+    gold: Annotated[
+        int | None,
+        typer.Option(
+            "--gold",
+            min=1,
+            help="First have so many human-labelled training pairs annotated as well, and report "
+            "how good the labels are.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Have the selected pairs annotated and accept labels by consensus."""
-    _stage("label", overrides, name, runs_dir, config_dir)
+    """Have the selected pairs annotated and accept labels by consensus.
+
+    With --gold N the annotator is measured too, at any point of a run: accuracy,
+    macro-F1, agreement of votes and cost on N pairs that people labelled.
+    """
+    _stage("label", overrides, name, runs_dir, config_dir, gold)
 
 
 def train(
@@ -126,12 +141,18 @@ def _stage(
     name: str | None,
     runs_dir: Path,
     config_dir: Path | None,
+    gold: int | None = None,
 ) -> None:
     from karl.cli.progress import open_display
+    from karl.cli.show import show_quality
     from karl.runs.loop import End, Step, run_stage
+    from karl.runs.quality import measure
 
     with open_display() as display:
         opened = open_run(display, overrides, name, runs_dir, config_dir, stage)
+        if gold is not None:
+            measure(opened, gold)
+            show_quality(opened)
         outcome = run_stage(opened, stage, display.follow(opened))
     match outcome:
         case None:

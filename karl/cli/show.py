@@ -6,10 +6,11 @@ from rich.console import Console
 
 from karl.reports.curves import read_metrics
 from karl.reports.plot import plot_learning_curve
+from karl.reports.quality import confusion_table, quality_table
 from karl.reports.table import rounds_table, summary_lines
 from karl.runs.directory import Run
 
-__all__ = ["show_results"]
+__all__ = ["show_quality", "show_results"]
 
 
 def show_results(run: Run) -> None:
@@ -30,3 +31,16 @@ def show_results(run: Run) -> None:
     console.print(
         f"Results: {run.metrics_file}\nFigure:  {figure}", highlight=False, soft_wrap=True
     )
+    show_quality(run)
+
+
+def show_quality(run: Run) -> None:
+    """Print how good the labels of a run's annotator are, if that was measured."""
+    file = run.artefacts.quality
+    if not file.exists():
+        return
+    console = Console()
+    found = run.artefacts.read_json(file)
+    console.print(quality_table({run.experiment.choices["llm"]: found}))
+    console.print(confusion_table(found, "relation"))
+    console.print(f"Quality: {file}", highlight=False, soft_wrap=True)

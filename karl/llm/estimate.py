@@ -62,6 +62,22 @@ class Estimate:
     seconds: float
     measured: bool
 
+    @classmethod
+    def total(cls, parts: Sequence[Estimate]) -> Estimate:
+        """Return the sum of several estimates."""
+        return cls(
+            what="total",
+            answers=sum(part.answers for part in parts),
+            stored=sum(part.stored for part in parts),
+            calls=sum(part.calls for part in parts),
+            tokens_in=sum(part.tokens_in for part in parts),
+            tokens_out=sum(part.tokens_out for part in parts),
+            cost_usd=sum(part.cost_usd for part in parts),
+            most_usd=sum(part.most_usd for part in parts),
+            seconds=sum(part.seconds for part in parts),
+            measured=all(part.measured for part in parts),
+        )
+
     def times(self, factor: float, what: str) -> Estimate:
         """Return the estimate of so many times as much, none of it stored."""
         fresh = self.answers / max(1, self.answers - self.stored) if self.calls else 0.0

@@ -48,14 +48,20 @@ class Forecast:
     ----------
     lines : list of Estimate
     notes : list of str
+        What the lines rest on.
     """
 
     def __init__(self) -> None:
         self.lines: list[Estimate] = []
         self.notes: list[str] = []
 
+    @property
+    def total(self) -> Estimate:
+        """All lines together."""
+        return Estimate.total(self.lines)
 
-def forecast(run: Run) -> Forecast:
+
+def forecast(run: Run, n_gold: int | None = None) -> Forecast:
     """Estimate what the rounds that are left would take.
 
     A round that has selected its pairs is estimated from these. Before that
@@ -66,6 +72,8 @@ def forecast(run: Run) -> Forecast:
     ----------
     run : Run
         Need not exist; nothing is written and nothing is sent.
+    n_gold : int, optional
+        Human-labelled pairs that the annotator is to be measured on.
 
     Returns
     -------
@@ -77,6 +85,9 @@ def forecast(run: Run) -> Forecast:
     llm, rounds = run.experiment.llm, run.experiment.budget.rounds
     if not isinstance(llm, QuotingAnnotator):
         return found
+    if n_gold is not None:
+        gold = run.context.gold(n_gold)
+        found.lines.append(replace(llm.quote(run.context.task(gold.items)), what="gold pairs"))
     number, pairs = _open_selection(run)
     if pairs is not None:
         found.lines.append(replace(llm.quote(run.context.task(pairs)), what=f"round {number}"))
@@ -85,6 +96,11 @@ def forecast(run: Run) -> Forecast:
     n_left = rounds - number + 1
     if n_left > 0:
         _forecast_rounds(run, llm, number, n_left, found)
+    found.notes.append(
+        "Tokens and time: measured on earlier answers to the same prompt."
+        if found.lines and all(line.measured for line in found.lines)
+        else "Tokens: counted on this machine; time and length of answers: assumed."
+    )
     return found
 
 
@@ -113,7 +129,7 @@ def _forecast_rounds(
     if budget.labels is not None:
         n_pairs = min(n_pairs, max(0, budget.labels - n_asked))
     last = number + n_left - 1
-    what = f"round {number}" if n_left == 1 else f"rounds {number} to {last}"
+    what = f"round {number}" if n_left == 1 else f"rounds {number}–{last}"
     found.lines.append(first.times(n_pairs / len(pairs) if len(pairs) else 0.0, what))
     found.notes.append(
         f"{what.capitalize()}: {len(pairs):,} pairs each, drawn as if the model knew nothing."

@@ -45,6 +45,16 @@ class Artefacts:
         """What the seed stage tuned."""
         return self.folder / "seed" / "hyperparameters.json"
 
+    @property
+    def gold_votes(self) -> Path:
+        """What the annotator said of human-labelled pairs."""
+        return self.folder / "report" / "gold_votes.csv"
+
+    @property
+    def quality(self) -> Path:
+        """How good its labels were."""
+        return self.folder / "report" / "label_quality.json"
+
     def model(self, number: int) -> Path:
         """The model fitted at the end of a round; round 0 is the seed."""
         return self._round(number) / "model.safetensors"

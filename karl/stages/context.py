@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,12 @@ from karl.features import Items
 from karl.labels import N_RELATIONS
 from karl.llm.account import Account
 from karl.samplers import Pool
-from karl.seeds import derive_seed
+from karl.seeds import derive_seed, hash_uniform
 
 __all__ = ["Context"]
+
+# Of the training pairs an annotator may be shown; it is measured on the others.
+_SHARE_OF_EXAMPLES: Final = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +83,26 @@ class Context:
 
     def task(self, pairs: NDArray[np.int32]) -> Task:
         """Return pairs as an annotator takes them."""
-        return Task(self.dataset, pairs, self.split.train, self.account)
+        train = self.split.train
+        examples = train.take(self._draws(train) < _SHARE_OF_EXAMPLES)
+        return Task(self.dataset, pairs, examples, self.account)
+
+    def gold(self, n: int) -> LabelledPairs:
+        """Return training pairs to measure an annotator on, none of which it is shown.
+
+        Parameters
+        ----------
+        n : int
+            Pairs; all that there are if there are fewer. More hold the fewer.
+        """
+        train = self.split.train
+        draws = self._draws(train)
+        order = np.argsort(draws, kind="stable")
+        return train.take(order[draws[order] >= _SHARE_OF_EXAMPLES][:n])
+
+    def _draws(self, pairs: LabelledPairs) -> NDArray[np.float64]:
+        """One number per unordered pair that says what it may be used for, whatever the run."""
+        return hash_uniform(pairs.keys, derive_seed(0, "gold"))
 
     def check(self) -> Annotation:
         """Ask every strategy for next to nothing, so that it says now what it cannot do.

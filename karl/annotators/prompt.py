@@ -1,0 +1,255 @@
+"""The words by which a language model is asked for labels of ordered pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.annotators.parse import find_problem, parse_labels
+from karl.datasets import LabelledPairs
+from karl.errors import ConfigError
+from karl.files import hash_json
+from karl.labels import N_LABELS
+from karl.llm.question import Message, Question
+from karl.llm.templates import Template, as_data, load_template
+from karl.seeds import derive_seed, hash_uniform
+
+__all__ = [
+    "Example",
+    "LabelPrompt",
+    "Language",
+    "choose_examples",
+    "guess_language",
+    "pair_content",
+    "template_text",
+]
+
+Language = Literal["en", "ja"]
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_VARIABLES: Final = {
+    "system": ("examples", "rationale", "several"),
+    "user": ("pairs", "rationale", "several"),
+    "repair": ("problem", "rationale"),
+}
+_PROBLEMS: Final = ("empty", "json", "label")
+_TOKENS: Final = 32
+_TOKENS_WITH_RATIONALE: Final = 256
+_MOST_QUOTED: Final = 500
+_KANA_OR_KANJI: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f]")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair whose label the prompt shows.
+
+    Parameters
+    ----------
+    content : str
+        The pair, as `pair_content` writes it.
+    label : int
+        Code 1 to 9.
+    """
+
+    content: str
+    label: int
+
+
+@dataclass(frozen=True)
+class LabelPrompt:
+    """Asks for one of the nine function-based labels; implements `Prompt`.
+
+    The value of an answer is the label, an int; a rationale stays in the raw
+    answer. The system message is the same whatever the items are.
+
+    Parameters
+    ----------
+    template : Template
+        From `template_text`.
+    rationale : bool
+        Have the label explained. The rationale comes first: what follows the
+        label cannot improve it.
+    examples : tuple of Example
+    """
+
+    template: Template
+    rationale: bool = False
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What is asked for."""
+        return "label"
+
+    @cached_property
+    def version(self) -> str:
+        """sha256 over everything that shapes an answer but a question's content."""
+        examples = [[example.content, example.label] for example in self.examples]
+        schemas = [self.schema(1), self.schema(2)]
+        return hash_json([self.template.text, self.rationale, examples, schemas])
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens the answer to one question takes at most."""
+        return _TOKENS_WITH_RATIONALE if self.rationale else _TOKENS
+
+    def messages(self, questions: Sequence[Question]) -> list[Message]:
+        """Return the chat that asks one or more questions in one request."""
+        several = len(questions) > 1
+        pairs = _pairs([question.content for question in questions])
+        options = {"rationale": self.rationale, "several": several}
+        system = self.template.render("system", examples=self.examples, **options)
+        user = self.template.render("user", pairs=pairs, **options)
+        return [_message("system", system), _message("user", user)]
+
+    def schema(self, n_questions: int) -> dict[str, Any]:
+        """Return the JSON schema of an answer, in the part of it that "strict" modes know."""
+        answer: dict[str, Any] = {"label": _one_of(N_LABELS)}
+        if self.rationale:
+            answer = {"rationale": {"type": "string"}} | answer
+        if n_questions == 1:
+            return _object(answer)
+        answer = {"pair": _one_of(n_questions)} | answer
+        return _object({"answers": {"type": "array", "items": _object(answer)}})
+
+    def parse(self, text: str, n_questions: int) -> list[int | None]:
+        """Read an answer; see `parse_labels`."""
+        return parse_labels(text, n_questions)
+
+    def repair(self, question: Question, answer: str) -> list[Message]:
+        """Return the chat that asks one question again after an invalid answer."""
+        system, user = self.messages([question])
+        problem = find_problem(answer)
+        if '"answers"' in answer or '"pair"' in answer:
+            return [system, user]  # it answered several questions, which are not shown again
+        again = self.template.render("repair", problem=problem, rationale=self.rationale)
+        if problem == "empty":  # providers refuse empty messages, some two of a role in a row
+            return [system, _message("user", f"{user['content']}\n\n{again}")]
+        quoted = answer.strip()[:_MOST_QUOTED]
+        return [system, user, _message("assistant", quoted), _message("user", again)]
+
+
+def template_text(language: Language, path: str | None = None) -> Template:
+    """Return the template of the prompt.
+
+    Parameters
+    ----------
+    language : {"en", "ja"}
+        Of karl's own template.
+    path : str, optional
+        A template to use instead.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or makes no prompt that shows each pair once.
+    """
+    own = _TEMPLATES / f"label.{language}.j2"
+    template = load_template(own if path is None else Path(path).expanduser(), _VARIABLES)
+    _try_out(template)
+    return template
+
+
+def pair_content(item_1: Mapping[str, object], item_2: Mapping[str, object]) -> str:
+    """Return a pair as it is shown: each item's fields as JSON between tags.
+
+    Parameters
+    ----------
+    item_1, item_2 : mapping of str to object
+        See `as_data`.
+    """
+    return f"<item_1>{as_data(item_1)}</item_1>\n<item_2>{as_data(item_2)}</item_2>"
+
+
+def guess_language(titles: Iterable[str]) -> Language:
+    """Return "ja" if most titles hold kana or kanji, else "en"."""
+    written = [_KANA_OR_KANJI.search(title) is not None for title in titles]
+    return "ja" if 2 * sum(written) > len(written) else "en"
+
+
+def choose_examples(labelled: LabelledPairs, n: int, seed: int) -> NDArray[np.int64]:
+    """Draw pairs to show as examples, spread over the nine labels as evenly as possible.
+
+    Parameters
+    ----------
+    labelled : LabelledPairs
+        Training pairs; those with only a relation are never drawn.
+    n : int
+    seed : int
+        Also decides which labels get one more than others, and the order.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Positions in `labelled`, which depend on pairs and not on their order.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer than `n` different pairs with a label.
+    """
+    # Item order is part of a pair here, as it is part of its label.
+    key_of = labelled.items[:, 0].astype(np.int64) << 32 | labelled.items[:, 1]
+    _, first = np.unique(key_of, return_index=True)
+    usable = first[labelled.labels[first] > 0]
+    if n > len(usable):
+        raise ConfigError(
+            f"llm.examples={n}: only {len(usable)} human-labelled training pairs have one of the "
+            "nine labels",
+            hint=f"Set llm.examples to {len(usable)} or less; 0 shows none.",
+        )
+    codes = labelled.labels[usable].astype(np.int64)
+    draws = hash_uniform(key_of[usable], derive_seed(seed, "examples"))
+    turns = hash_uniform(np.arange(N_LABELS + 1), derive_seed(seed, "examples", "labels"))
+    in_order = np.lexsort((draws, codes))
+    starts = np.searchsorted(codes[in_order], codes[in_order])
+    rank = np.empty(len(usable), np.int64)
+    rank[in_order] = np.arange(len(usable)) - starts
+    # Round after round, one pair of every label.
+    return np.asarray(usable[np.lexsort((turns[codes], rank))[:n]], dtype=np.int64)
+
+
+def _pairs(contents: Sequence[str]) -> str:
+    if len(contents) == 1:
+        return contents[0]
+    return "\n\n".join(f"<pair_{k}>\n{text}\n</pair_{k}>" for k, text in enumerate(contents, 1))
+
+
+def _message(role: str, content: str) -> Message:
+    return {"role": role, "content": content}
+
+
+def _one_of(highest: int) -> dict[str, Any]:
+    return {"type": "integer", "enum": list(range(1, highest + 1))}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _try_out(template: Template) -> None:
+    """Find what is wrong with a template before the first request is paid."""
+    question = Question(("", ""), pair_content({"title": "one"}, {"title": "two"}))
+    for rationale in (False, True):
+        prompt = LabelPrompt(template, rationale, (Example(question.content, 1),))
+        for questions in ([question], [question] * 2):
+            _, user = prompt.messages(questions)
+            if user["content"].count(question.content) != len(questions):
+                raise ConfigError(
+                    f"{template.file}: block 'user' does not show each pair once",
+                    hint="Write {{ pairs }} into it, once.",
+                )
+        for problem in _PROBLEMS:
+            template.render("repair", problem=problem, rationale=rationale)

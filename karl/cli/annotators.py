@@ -1,0 +1,171 @@
+"""`karl estimate`, `karl enrich` and `karl annotators`: what annotators cost and are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from karl.cli.options import ConfigDir, Name, Overrides, RunsDir
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from karl.runs.estimate import Forecast
+
+__all__ = ["app", "enrich", "estimate"]
+
+_RUNS = Path("runs")
+_SHORT = 90
+_NBSP = "\u00a0"  # keeps a number and its unit on one line
+
+app = typer.Typer(help="Compare annotators.", no_args_is_help=True, add_completion=False)
+
+Gold = Annotated[
+    int | None,
+    typer.Option("--gold", min=1, help="Count in so many gold pairs.", show_default=False),
+]
+
+
+def estimate(
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
+    gold: Gold = None,
+) -> None:
+    """Tell what a run would still ask of a language model, and cost. Spends nothing.
+
+    Such as:
+
+    karl estimate llm=openai budget.rounds=10
+    """
+    from rich.console import Console
+
+    from karl.cli.opening import find_run
+    from karl.llm.account import silent
+    from karl.runs.estimate import forecast
+
+    run = find_run(silent, overrides, name, runs_dir, config_dir)
+    found = forecast(run, gold)
+    console = Console(highlight=False)
+    if not found.lines:
+        console.print(f"llm={run.experiment.choices['llm']} costs nothing.")
+        return
+    console.print(_estimates(found))
+    for note in found.notes:
+        console.print(note)
+
+
+def enrich(
+    overrides: Overrides = None,
+    name: Name = None,
+    runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Have item cards written by a language model: cards=llm.
+
+    `karl run cards=llm` does this by itself before anything else; what is
+    written is shared by all runs of the folder and is paid once.
+
+    Such as:
+
+    karl enrich cards=llm llm=openai data=demo
+    """
+    from rich.console import Console
+
+    from karl.cli.opening import find_run
+    from karl.cli.progress import open_display
+    from karl.runs.enrich import write_cards
+
+    with open_display() as display:
+        run = find_run(display.watch, overrides, name, runs_dir, config_dir)
+        file, n_items = write_cards(run)
+    Console(highlight=False, soft_wrap=True).print(f"Cards of {n_items:,} items: {file}")
+
+
+@app.command()
+def compare(
+    overrides: Overrides = None,
+    gold: Annotated[
+        int, typer.Option("--gold", min=1, help="Human-labelled training pairs to compare on.")
+    ] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the table as Markdown.", show_default=False),
+    ] = None,
+    runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Have several annotators label the same human-labelled pairs and compare them.
+
+    Every llm=… begins an annotator, to which the llm.… overrides after it belong;
+    all other overrides are common. A budget holds for each annotator.
+
+    Such as:
+
+    karl annotators compare data=demo llm=oracle llm=openai llm=openai llm.rationale=true
+    """
+    from rich.console import Console
+
+    from karl.cli.progress import open_display
+    from karl.files import write_text
+    from karl.reports.quality import quality_markdown, quality_table
+    from karl.runs.compare import compare_annotators
+
+    with open_display() as display:
+        found = compare_annotators(overrides or [], gold, runs_dir, config_dir, display.watch)
+    console = Console(highlight=False)
+    console.print(quality_table(found))
+    if output is not None:
+        write_text(output, quality_markdown(found))
+        console.print(f"Written: {output}", soft_wrap=True)
+
+
+def _estimates(found: Forecast) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for column in (
+        "answers",
+        "stored",
+        "calls",
+        "tokens in",
+        "tokens out",
+        "USD",
+        "at most",
+        "time",
+    ):
+        table.add_column(column, justify="right", vertical="bottom")
+    for line in [*found.lines, found.total]:
+        if line is found.total:
+            table.add_section()
+        table.add_row(
+            line.what,
+            *(f"{n:,}" for n in (line.answers, line.stored, line.calls)),
+            *(_thousands(n) for n in (line.tokens_in, line.tokens_out)),
+            *(
+                f"{usd:,.4f}" if usd < 1 else f"{usd:,.2f}"
+                for usd in (line.cost_usd, line.most_usd)
+            ),
+            _duration(line.seconds),
+        )
+    return table
+
+
+def _thousands(n: int) -> str:
+    return f"{n:,}" if n < 10_000 else f"{n / 1000:,.0f}{_NBSP}k"
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd:,.4f}" if usd < 1 else f"{usd:,.2f}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _SHORT:
+        return f"{seconds:.0f}{_NBSP}s"
+    minutes = seconds / 60
+    return f"{minutes:.0f}{_NBSP}min" if minutes < _SHORT else f"{minutes / 60:.1f}{_NBSP}h"

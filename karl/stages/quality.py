@@ -1,0 +1,44 @@
+"""How good an annotator's labels are, measured on human-labelled training pairs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from karl.errors import DataError
+from karl.evaluation.quality import LabelQuality, assess
+from karl.files import write_json
+from karl.stages.artefacts import Artefacts
+from karl.stages.context import Context
+
+__all__ = ["quality"]
+
+
+def quality(context: Context, n: int, artefacts: Artefacts | None = None) -> LabelQuality:
+    """Have human-labelled pairs annotated and compare; nothing is trained on these votes.
+
+    Parameters
+    ----------
+    context : Context
+    n : int
+        Pairs; all that there are if there are fewer.
+    artefacts : Artefacts, optional
+        Where votes and figures are written.
+
+    Raises
+    ------
+    DataError
+        If there is no pair to measure on.
+    """
+    gold = context.gold(n)
+    if len(gold) == 0:
+        raise DataError(
+            "there is no human-labelled training pair to measure the labels on",
+            hint="Choose data or a split with more of them.",
+        )
+    annotation = context.experiment.llm.annotate(context.task(gold.items))
+    accepted = context.experiment.consensus.decide(annotation.votes.codes)
+    found = assess(gold, annotation.votes, accepted, annotation.usage, annotation.swapped)
+    if artefacts is not None:
+        artefacts.write_votes(artefacts.gold_votes, annotation.votes)
+        write_json(artefacts.quality, asdict(found))
+    return found

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from karl import __version__
-from karl.cli import annotators, data, inspect, run
+from karl.cli import annotators, data, inspect, run, sheets
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact
 
@@ -37,6 +37,7 @@ app.command()(inspect.status)
 app.command()(inspect.report)
 app.command()(inspect.config)
 app.add_typer(data.app, name="data")
+app.add_typer(sheets.app, name="sheet")
 app.add_typer(annotators.app, name="annotators")
 
 

@@ -73,15 +73,21 @@ class Display:
         return self
 
     def watch(self, progress: account.Progress) -> None:
-        """Show how far the asking of a language model is."""
-        self._asking.show(progress)
+        """Show how far the asking of a language model is, or leave the terminal to a person."""
+        if progress.typed:
+            self._progress.stop()
+        else:
+            self._progress.start()
+            self._asking.show(progress)
 
     def started(self, step: Step) -> None:
         """Show the stage that begins; see `Observer.started`."""
+        self._progress.start()
         self._progress.update(self._task, place=f"{self._place(step)} · {step.stage}")
 
     def finished(self, step: Step) -> None:
         """Show labels and scores after an evaluation; see `Observer.finished`."""
+        self._progress.start()
         self._asking.end()
         assert self._run is not None  # noqa: S101  the loop runs on what `follow` was given
         done = len(self._run.manifest.stages)

@@ -27,6 +27,9 @@ class Progress:
         Spent on the account so far, in all.
     note : str
         What the asking waits for, if it does: a rate limit, a provider that is down.
+    typed : bool
+        Whether a person types the answers: the terminal is theirs until the
+        stage ends or something else is asked.
     """
 
     what: str
@@ -35,6 +38,7 @@ class Progress:
     calls: int = 0
     spent_usd: float = 0.0
     note: str = ""
+    typed: bool = False
 
 
 Watch = Callable[[Progress], None]

@@ -10,9 +10,8 @@ from karl.llm.question import Message, Question
 
 __all__ = ["TokenBound"]
 
-# Chat templates put a few tokens around every message.
-_AROUND_A_MESSAGE: Final = 32
-_SLACK: Final = 32
+# Chat templates put a few tokens around every message, prompts around every question.
+_AROUND: Final = 32
 
 
 class TokenBound:
@@ -37,15 +36,30 @@ class TokenBound:
         self._seen = tokens if self._seen is None else min(self._seen, tokens)
 
     def most(
-        self, messages: Sequence[Message], schema: dict[str, Any], questions: Sequence[Question]
+        self,
+        messages: Sequence[Message],
+        schema: dict[str, Any],
+        questions: Sequence[Question],
+        *,
+        usual: bool = True,
     ) -> int:
-        """Return the bound of one prompt."""
-        texts = [message["content"] for message in messages] + [json.dumps(schema)]
-        most = sum(map(_bytes, texts)) + _AROUND_A_MESSAGE * len(messages)
-        if self._seen is not None:
-            own = sum(_bytes(question.content) for question in questions)
-            most = min(most, self._seen + own + _SLACK)
-        return most
+        """Return the bound of one prompt.
+
+        Parameters
+        ----------
+        messages : sequence of Message
+        schema : dict
+            Providers put it into the prompt.
+        questions : sequence of Question
+            What is asked about in it.
+        usual : bool
+            Whether nothing but the questions' content differs from other prompts.
+        """
+        around = _AROUND * (len(messages) + len(questions))
+        if usual and self._seen is not None:
+            return self._seen + sum(_bytes(question.content) for question in questions) + around
+        whole = sum(_bytes(message["content"]) for message in messages)
+        return whole + _bytes(json.dumps(schema)) + around
 
 
 def _bytes(text: str) -> int:

@@ -79,8 +79,8 @@ class Courier:
         self.lacks_choices = False
 
     async def close(self) -> None:
-        """Wait for all writes, close connections."""
-        await self._writer.close()
+        """Carry out all writes, close connections."""
+        self._writer.flush()
         await self.provider.close()
 
     async def send(self, job: Job) -> list[NewAnswer]:
@@ -159,7 +159,7 @@ class Courier:
         return answers
 
     def _most(self, job: Job, schema: dict[str, Any], longest: int) -> Usage:
-        tokens_in = self._bound.most(job.messages, schema, job.questions)
+        tokens_in = self._bound.most(job.messages, schema, job.questions, usual=not job.repairs)
         tokens_out = longest * job.n_choices
         return Usage(1, tokens_in, tokens_out, self._prices.cost(tokens_in, tokens_out))
 

@@ -94,6 +94,8 @@ def serve_embedded_model(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            # Threads that spin while they wait bring a machine with other work to a standstill.
+            env=os.environ | {"OMP_WAIT_POLICY": "passive"},
             # Ctrl-C is for this process, which may still wait for answers.
             start_new_session=True,
         )

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 from karl.errors import ConfigError, KarlError
 from karl.llm.backend import Backend
 from karl.llm.question import Message
-from karl.llm.redact import redact
+from karl.llm.redact import redact, redactor
 
 __all__ = ["Completion", "Prices", "Provider", "Refused", "Transient", "Unanswerable"]
 
@@ -126,6 +126,7 @@ class Provider:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self._redact = redactor()
         supported = litellm.get_supported_openai_params(model=backend.name) or []
         self.choices = "n" in supported if backend.choices is None else backend.choices
         self.structured = (
@@ -253,7 +254,7 @@ class Provider:
         tokens_out = getattr(usage, "completion_tokens", 0) or sum(
             litellm.token_counter(model=self.backend.name, text=text) for text in texts
         )
-        return Completion([redact(text) for text in texts], int(tokens_in), int(tokens_out))
+        return Completion(list(map(self._redact, texts)), int(tokens_in), int(tokens_out))
 
 
 def _listed_prices(model: str) -> tuple[float | None, float | None]:
@@ -305,8 +306,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _was_answered(error: Exception) -> bool:
     """Whether a server answered with an error status, so that nothing was billed."""
-    names = {"HTTPStatusError", "APIStatusError"}
-    return any({base.__name__ for base in type(link).__mro__} & names for link in _chain(error))
+    # Not openai.APIStatusError: litellm derives its error for a broken connection from it as well.
+    return any(
+        base.__name__ == "HTTPStatusError" for link in _chain(error) for base in type(link).__mro__
+    )
 
 
 def _never_sent(error: Exception) -> bool:

@@ -52,9 +52,7 @@ class VoteStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Statements open no transaction of their own: see `transaction`.
-            self._db = sqlite3.connect(
-                path, timeout=120, isolation_level=None, check_same_thread=False
-            )
+            self._db = sqlite3.connect(path, timeout=120, isolation_level=None)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             with self.transaction():
@@ -185,6 +183,21 @@ class VoteStore:
                 *(answer.model, answer.prompt, value, answer.raw, call),
             ),
         )
+
+    def record(self, answer: NewAnswer, account: str, seconds: float | None = None) -> None:
+        """Write down an answer that cost nothing, such as a typed one, inside a transaction.
+
+        It takes the place of an earlier one.
+        """
+        row = self._db.execute(
+            "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
+            "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, 0, 0, 0)",
+            (account, answer.kind, answer.model, answer.prompt, _now()),
+        )
+        number = row.lastrowid
+        assert number is not None  # noqa: S101  it has just been inserted
+        self.settle(Outcome(number, "answered", Usage(), seconds))
+        self.add(answer, number)
 
     def spent(self, account: str) -> Usage:
         """Return what an account has spent: answered and lost calls."""

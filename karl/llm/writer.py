@@ -1,12 +1,10 @@
-"""The thread that writes to the vote store: many small writes, few syncs of the disk."""
+"""Writes to the vote store that share a transaction: many small writes, few syncs of the disk."""
 
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from karl.llm.store import VoteStore
 
@@ -15,13 +13,17 @@ __all__ = ["Writer"]
 T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
+# Writes that come within this time are synced together.
+_GATHER_S: Final = 0.002
+
 
 class Writer:
-    """Carries out writes in one thread; those that wait share a transaction.
+    """Carries out writes of one event loop, those that come close together in one transaction.
 
-    A write is on the disk when its future is done. Syncing costs milliseconds
-    on many disks, so that one sync for each of thousands of calls would be
-    slower than the calls.
+    A write is on the disk when its future is done. Syncing takes milliseconds
+    on many disks: once for each of thousands of calls, it would take longer
+    than the calls. A thread of its own would be no faster, as it would wait for
+    the interpreter's lock at every statement.
 
     Parameters
     ----------
@@ -30,35 +32,25 @@ class Writer:
 
     def __init__(self, store: VoteStore) -> None:
         self._store = store
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._work, name="vote store", daemon=True)
-        self._thread.start()
+        self._jobs: list[_Job] = []
 
     async def write(self, job: Callable[[], T]) -> T:
-        """Carry out a function that writes to the store; return what it returns."""
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put((job, future))
+        """Carry out a function that writes to the store; return what it returns.
+
+        A write that was begun is carried out, even if who waits for it is cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if not self._jobs:
+            loop.call_later(_GATHER_S, self.flush)
+        self._jobs.append((job, future))
         return await asyncio.shield(future)
 
-    async def close(self) -> None:
-        """Wait for all writes."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
-
-    def _work(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            batch = [first]
-            ended = False
-            while not self._jobs.empty():
-                job = self._jobs.get()
-                if job is None:
-                    ended = True
-                    break
-                batch.append(job)
+    def flush(self) -> None:
+        """Carry out all writes that wait."""
+        batch, self._jobs = self._jobs, []
+        if batch:
             self._carry_out(batch)
-            if ended:
-                return
 
     def _carry_out(self, batch: list[_Job]) -> None:
         try:
@@ -68,21 +60,9 @@ class Writer:
             if len(batch) > 1:  # one bad write must not take the others with it
                 for single in batch:
                     self._carry_out([single])
-            else:
-                self._tell([(batch[0][1], None, error)])
+            elif not batch[0][1].cancelled():
+                batch[0][1].set_exception(error)
             return
-        self._tell(
-            [(future, result, None) for (_, future), result in zip(batch, results, strict=True)]
-        )
-
-    def _tell(self, results: list[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
-        def deliver() -> None:
-            for future, result, error in results:
-                if future.cancelled():
-                    continue
-                if error is None:
-                    future.set_result(result)
-                else:
-                    future.set_exception(error)
-
-        self._loop.call_soon_threadsafe(deliver)
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.cancelled():
+                future.set_result(result)

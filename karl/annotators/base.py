@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from karl.datasets import Dataset, LabelledPairs, Votes
 from karl.llm.account import Account
 from karl.llm.records import Usage
 
-__all__ = ["Annotation", "Annotator", "Task", "Usage"]
+__all__ = ["Annotation", "Annotator", "Selective", "Task", "Usage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,4 +84,13 @@ class Annotator(Protocol):
         BudgetExhausted
             If a limit of the budget was reached.
         """
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """An annotator that can answer for some pairs only."""
+
+    def can_answer(self, dataset: Dataset, pairs: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which of some pairs, shape (n, 2), it can answer for; shape (n,)."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,12 @@ from karl.datasets.catalogue import ITEM_ID, TITLE
 from karl.errors import ConfigError
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
-from karl.llm.estimate import Estimate, estimate
 from karl.llm.question import Question
 from karl.llm.records import Usage
 from karl.seeds import derive_seed, hash_uniform
+
+if TYPE_CHECKING:
+    from karl.llm.estimate import Estimate
 
 __all__ = ["LLM"]
 
@@ -77,11 +79,10 @@ class LLM(Backend):
         """Ask for votes on pairs; see `Annotator.annotate`."""
         # Imported here as litellm takes seconds: runs without a model do without it.
         from karl.llm.desk import ask
-        from karl.llm.provider import Provider
 
         prompt = self._prompt(task)
         if len(task.pairs) == 0:
-            Provider(self).check()
+            self.check()
             nothing = Votes(task.pairs, np.empty((0, self.votes), np.int8))
             return Annotation(nothing, Usage(), prompt.version)
         questions = self._questions(task.dataset.catalogue, task.pairs)
@@ -105,6 +106,8 @@ class LLM(Backend):
 
     def quote(self, task: Task) -> Estimate:
         """Estimate what annotating would take; nothing is sent."""
+        from karl.llm.estimate import estimate
+
         pairs = np.concatenate([task.pairs, self._swapped_pairs(task)[:, ::-1]])
         return estimate(
             *(self, self._prompt(task), self._questions(task.dataset.catalogue, pairs)),
@@ -112,6 +115,18 @@ class LLM(Backend):
             votes=self.votes,
             per_request=self.pairs_per_request,
         )
+
+    def check(self) -> None:
+        """Make sure that the model can be asked; nothing is sent.
+
+        Raises
+        ------
+        ConfigError
+            If a key, a price or a package is missing.
+        """
+        from karl.llm.provider import Provider
+
+        Provider(self).check()
 
     @contextmanager
     def reachable(self) -> Iterator[Backend]:

@@ -40,7 +40,7 @@ class Replay:
             If a pair is not on record.
         """
         dataset, pairs = task.dataset, task.pairs
-        recorded = dataset.recorded
+        recorded = _on_record(dataset)
         if recorded is None:
             raise ConfigError(
                 f"llm=replay: the data set '{dataset.name}' has no recorded votes",
@@ -55,6 +55,18 @@ class Replay:
         swapped = recorded.items[position, 0] != pairs[:, 0]
         codes = np.where(swapped[:, None], swap_labels(codes), codes)
         return Annotation(Votes(pairs, codes), Usage(calls=int(np.count_nonzero(codes))))
+
+    def can_answer(self, dataset: Dataset, pairs: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which pairs are on record; see `Selective.can_answer`."""
+        recorded = _on_record(dataset)
+        keys = np.empty(0, np.int64) if recorded is None else pair_keys(recorded.items)
+        return np.isin(pair_keys(pairs), keys)
+
+
+def _on_record(dataset: Dataset) -> Votes | None:
+    """Return all recorded votes, those on human-labelled pairs included."""
+    parts = [votes for votes in (dataset.recorded, dataset.recorded_gold) if votes is not None]
+    return Votes.concat(parts) if parts else None
 
 
 def _positions(recorded: Votes, pairs: NDArray[np.int32], dataset: Dataset) -> NDArray[np.int64]:

@@ -38,6 +38,9 @@ class Dataset:
         Human-labelled sets: `"id"`, and `"ood"` where there is one.
     recorded : Votes, optional
         LLM votes recorded earlier, which `llm=replay` plays back.
+    recorded_gold : Votes, optional
+        The same of pairs that people labelled too: they show how good the votes
+        are and are never trained on.
     gold : GoldLabels, optional
         The true label of any pair, which `llm=oracle` distorts.
     cards : Path, optional
@@ -53,6 +56,7 @@ class Dataset:
     catalogue: Catalogue
     pairs: Mapping[str, LabelledPairs]
     recorded: Votes | None = None
+    recorded_gold: Votes | None = None
     gold: GoldLabels | None = None
     cards: Path | None = None
     notes: Mapping[str, int] = field(default_factory=dict)

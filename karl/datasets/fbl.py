@@ -29,7 +29,7 @@ from karl.datasets.pair_files import (
     read_codes,
     read_votes,
 )
-from karl.datasets.pairs import Annotations, LabelledPairs
+from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.datasets.repeats import repeats_ordered
 from karl.datasets.tables import set_notes
 from karl.datasets.tabular import Table, open_table
@@ -44,8 +44,9 @@ ID_FILE: Final = "FBL2023.tsv"
 OOD_FILE: Final = "FBL2024.tsv"
 ITEMS_FILE: Final = "items.tsv"
 VOTES_FILE: Final = "votes.tsv"
-OTHER_FILES: Final = (ITEMS_FILE, VOTES_FILE, "gold_votes.tsv")
-"""Files that may stand beside the two: items with cards, LLM votes."""
+GOLD_VOTES_FILE: Final = "gold_votes.tsv"
+OTHER_FILES: Final = (ITEMS_FILE, VOTES_FILE, GOLD_VOTES_FILE)
+"""Files that may stand beside the two: items with cards, LLM votes, and votes on labelled pairs."""
 
 _RELATION_OF: Final = np.array(
     [-1, Relation.SUBSTITUTE, Relation.COMPLEMENTARY, Relation.UNRELATED], dtype=np.int8
@@ -94,12 +95,13 @@ class FBL:
         agreed = {name: pairs.take(pairs.relations >= 0) for name, pairs in asked.items()}
         # The paper removes repeated ordered pairs from its ID set only.
         kept = agreed | {ID: agreed[ID].take(~repeats_ordered(agreed[ID]))}
-        votes, cards = folder / VOTES_FILE, folder / ITEMS_FILE
+        cards = folder / ITEMS_FILE
         return Dataset(
             name="fbl",
             catalogue=catalogue,
             pairs=kept,
-            recorded=read_votes(votes, catalogue) if votes.is_file() else None,
+            recorded=_votes(folder / VOTES_FILE, catalogue),
+            recorded_gold=_votes(folder / GOLD_VOTES_FILE, catalogue),
             cards=cards if cards.is_file() else None,
             notes=set_notes({name: _counts(asked[name], agreed[name]) for name in asked}),
             annotations={name: _annotations(pairs) for name, pairs in asked.items()},
@@ -185,6 +187,10 @@ def _read_2024(table: _PairTable, catalogue: Catalogue) -> LabelledPairs:
         "human",
         relation_votes=_RELATION_OF[codes],
     )
+
+
+def _votes(path: Path, catalogue: Catalogue) -> Votes | None:
+    return read_votes(path, catalogue) if path.is_file() else None
 
 
 def _annotations(pairs: LabelledPairs) -> Annotations:

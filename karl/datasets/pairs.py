@@ -52,6 +52,15 @@ class Votes:
     def __len__(self) -> int:
         return len(self.items)
 
+    @classmethod
+    def concat(cls, parts: Sequence[Votes]) -> Votes:
+        """Join several sets; each keeps as many votes as the set with the fewest has."""
+        n_votes = min(part.codes.shape[1] for part in parts)
+        return cls(
+            np.concatenate([part.items for part in parts]),
+            np.concatenate([part.codes[:, :n_votes] for part in parts]),
+        )
+
     @property
     def fingerprint(self) -> str:
         """sha256 over items and codes, in order."""

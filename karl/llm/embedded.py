@@ -22,7 +22,7 @@ from typing import Final
 
 from karl.errors import ConfigError, KarlError
 
-__all__ = ["MODEL_NAME", "serve_embedded_model"]
+__all__ = ["MODEL_NAME", "check_installed", "serve_embedded_model"]
 
 MODEL_NAME: Final = "smollm2"
 """What the server calls its model; it answers to any other name as well."""
@@ -78,8 +78,8 @@ def serve_embedded_model(
     KarlError
         If the server does not start.
     """
+    check_installed()
     model = _model_file()
-    _package_folder(_SERVER_PACKAGE)
     command = _CHILD.format(
         path=sys.path,
         model=str(model),
@@ -112,6 +112,18 @@ def serve_embedded_model(
         finally:
             process.kill()
             process.communicate()
+
+
+def check_installed() -> None:
+    """Make sure that server and model are there.
+
+    Raises
+    ------
+    ConfigError
+        If they are not.
+    """
+    _model_file()
+    _package_folder(_SERVER_PACKAGE)
 
 
 def _package_folder(name: str) -> Path:

@@ -62,7 +62,7 @@ class Stop:
         def interrupt() -> None:
             if self.reason is not None:
                 main.cancel()
-            tell("interrupted: waiting for requests in flight (Ctrl-C again gives them up)")
+            tell("stopping after those in flight (Ctrl-C again: at once)")
             self.halt(KeyboardInterrupt())
 
         # Only the main thread is told of signals.

@@ -32,6 +32,8 @@ from karl.llm.records import (
 
 __all__ = ["VoteStore"]
 
+_COST_DIGITS: Final = 9
+
 
 class VoteStore:
     """Reads and writes a vote store; several processes may share one.
@@ -246,7 +248,8 @@ class VoteStore:
 
     def _sum(self, query: str, value: str) -> Usage:
         calls, tokens_in, tokens_out, cost = self._db.execute(query, (value,)).fetchone()
-        return Usage(calls, int(tokens_in), int(tokens_out), cost)
+        # Sums of the same numbers in another order differ in the last bits.
+        return Usage(calls, int(tokens_in), int(tokens_out), round(cost, _COST_DIGITS))
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators import Annotation, Task
+from karl.annotators import Annotation, Selective, Task
 from karl.candidates import CandidatePairs
 from karl.classifiers import PairInputs
 from karl.config.experiment import Experiment
@@ -95,7 +95,9 @@ class Context:
         n : int
             Pairs; all that there are if there are fewer. More hold the fewer.
         """
-        train = self.split.train
+        train, llm = self.split.train, self.experiment.llm
+        if isinstance(llm, Selective):
+            train = train.take(llm.can_answer(self.dataset, train.items))
         draws = self._draws(train)
         order = np.argsort(draws, kind="stable")
         return train.take(order[draws[order] >= _SHARE_OF_EXAMPLES][:n])

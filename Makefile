@@ -37,6 +37,7 @@ format: setup ## Format the code.
 
 bench: setup ## Measure speed and memory.
 	$(BIN)/python scripts/bench/candidates.py
+	$(BIN)/python scripts/bench/annotation.py
 
 clean: ## Remove the virtual environment and caches; runs stay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

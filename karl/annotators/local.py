@@ -35,7 +35,6 @@ class LocalLLM(LLM):
         """Make sure that server and model are installed."""
         from karl.llm.embedded import check_installed
 
-        super().check()
         check_installed()
 
     @contextmanager

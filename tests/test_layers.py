@@ -20,7 +20,7 @@ LAYERS: Final = (
     ("config",),
     ("llm",),
     ("datasets",),
-    ("categories", "encoders"),
+    ("categories", "encoders", "enrichment"),
     ("features",),
     ("classifiers", "samplers", "annotators", "candidates", "consensus", "evaluation"),
     ("stages",),

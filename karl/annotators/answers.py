@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from karl.datasets import Catalogue
 from karl.datasets.catalogue import ITEM_ID
-from karl.errors import ConfigError, KarlError
 from karl.files import hash_json
 from karl.labels import NO_LABEL, FunctionLabel
 from karl.llm.account import Account
@@ -28,7 +26,6 @@ __all__ = [
     "Shown",
     "printable",
     "questions",
-    "shown_columns",
 ]
 
 DEFINITIONS: Final = hash_json([[int(label), label.wording] for label in FunctionLabel])
@@ -58,32 +55,11 @@ class PairQuestion:
     shown: tuple[Shown, Shown]
 
 
-def shown_columns(catalogue: Catalogue, columns: Sequence[str] | None) -> list[str]:
-    """Return the columns of a catalogue that people are shown: all but the id by default.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such column, or none at all.
-    """
-    available = [column for column in catalogue.table.columns if column != ITEM_ID]
-    wanted = available if columns is None else columns
-    for column in wanted:
-        if column not in available:
-            raise ConfigError(
-                f"llm.columns: the catalogue has no column '{column}' to show",
-                hint=f"It has: {', '.join(available)}.",
-            )
-    if not wanted:
-        raise ConfigError("llm.columns: nothing of the items is shown", hint="Name a column.")
-    return list(wanted)
-
-
 def questions(
     catalogue: Catalogue, pairs: NDArray[np.integer[Any]], columns: Sequence[str] | None
 ) -> list[PairQuestion]:
     """Return pairs of row numbers, shape (n, 2), as questions."""
-    shown = shown_columns(catalogue, columns)
+    shown = catalogue.shown(columns, "llm.columns")
     needed, position = np.unique(pairs, return_inverse=True)
     records = catalogue.table[needed].select(ITEM_ID, *shown).to_dicts()
     ids = [record.pop(ITEM_ID) for record in records]
@@ -131,14 +107,8 @@ class AnswerBook:
         KarlError
             If the store cannot be read or written.
         """
-        try:
-            with VoteStore(account.store) as store:
-                yield cls(store, annotator)
-        except sqlite3.Error as error:
-            raise KarlError(
-                f"{account.store} cannot be written: {error}",
-                hint="Make room on the disk, then run the same command to go on.",
-            ) from error
+        with VoteStore(account.store) as store:
+            yield cls(store, annotator)
 
     @contextmanager
     def writing(self, account: Account) -> Iterator[None]:

@@ -12,7 +12,7 @@ from karl.datasets import Dataset, LabelledPairs, Votes
 from karl.llm.account import Account
 from karl.llm.records import Usage
 
-__all__ = ["Annotation", "Annotator", "Selective", "Task", "Usage"]
+__all__ = ["Annotation", "Annotator", "Remote", "Selective", "Task", "Usage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,4 +93,19 @@ class Selective(Protocol):
 
     def can_answer(self, dataset: Dataset, pairs: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which of some pairs, shape (n, 2), it can answer for; shape (n,)."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """An annotator that needs keys, prices or packages."""
+
+    def check(self) -> None:
+        """Make sure that it can be asked; nothing is sent.
+
+        Raises
+        ------
+        ConfigError
+            If something is missing.
+        """
         ...

@@ -76,8 +76,9 @@ class Human:
             raise UsageError(
                 f"llm=human: pairs wait for labels of '{self.annotator}', and this is no terminal "
                 "to ask on",
-                hint="Run the same command in a terminal, or label in a spreadsheet: karl sheet "
-                f"write {account.name} FILE.csv, then karl sheet read {account.name} FILE.csv",
+                hint="Run the same command in a terminal, or label the run's pairs in a "
+                f"spreadsheet: karl sheet write {account.name} FILE.csv, then karl sheet read "
+                f"{account.name} FILE.csv",
             )
         asked = self._questions(task)
         with AnswerBook.open(account, self.annotator) as book, book.writing(account):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,6 @@ from karl.annotators.prompt import (
 )
 from karl.datasets import Catalogue, Votes
 from karl.datasets.catalogue import ITEM_ID, TITLE
-from karl.errors import ConfigError
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
 from karl.llm.question import Question
@@ -151,23 +150,13 @@ class LLM(Backend):
 
     def _questions(self, catalogue: Catalogue, pairs: NDArray[np.integer[Any]]) -> list[Question]:
         needed, position = np.unique(pairs, return_inverse=True)
-        shown = self._shown(catalogue)
+        shown = catalogue.shown(self.columns, "llm.columns")
         records = catalogue.table[needed].select(ITEM_ID, *shown).to_dicts()
         ids = [record.pop(ITEM_ID) for record in records]
         return [
             Question((ids[one], ids[two]), pair_content(records[one], records[two]))
             for one, two in position.reshape(pairs.shape)
         ]
-
-    def _shown(self, catalogue: Catalogue) -> Sequence[str]:
-        available = [column for column in catalogue.table.columns if column != ITEM_ID]
-        for column in self.columns or ():
-            if column not in available:
-                raise ConfigError(
-                    f"llm.columns: the catalogue has no column '{column}' to show",
-                    hint=f"It has: {', '.join(available)}.",
-                )
-        return available if self.columns is None else self.columns
 
     def _swapped_pairs(self, task: Task) -> NDArray[np.int32]:
         """Return the pairs that are asked in the other order too, whatever the round."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import sys
 import unicodedata
 from typing import Final
 
@@ -16,10 +18,10 @@ from karl.annotators.answers import PairQuestion, Shown, printable
 from karl.datasets.catalogue import TITLE
 from karl.labels import FunctionLabel, Relation
 
-__all__ = ["HELP", "KEYS", "Screen", "describe"]
+__all__ = ["Screen", "describe"]
 
-KEYS: Final = "1–9 label   u undo   s skip for now   q quit   ? help"
-HELP: Final = """\
+_KEYS: Final = "1–9 label   u undo   s skip for now   q quit   ? help"
+_HELP: Final = """\
 Type the number of the label that fits best, then Enter. The order of the items
 matters: 2 and 3 say the same with the items exchanged, and so do 5 and 6.
 
@@ -76,7 +78,7 @@ class Screen:
             Text(printable(news), style="bright_black", no_wrap=True, overflow="ellipsis"),
             _items(question.shown, whole),
             Padding(_labels(), (1, 1)),
-            Text(f" {KEYS}", style="bright_black"),
+            Text(f" {_KEYS}", style="bright_black"),
         ]
         self._console.clear()
         width = min(self._console.width, _WIDEST)
@@ -88,12 +90,16 @@ class Screen:
 
     def help(self) -> None:
         """Explain the keys."""
-        self._console.print(Text(HELP))
+        self._console.print(Text(_HELP))
 
     def ask(self, prompt: str = "label") -> str:
         """Read what is typed; "q" where there is nothing more to read."""
+        self._console.print(Text(f" {prompt} › ", style="bold"), end="")
+        if sys.platform != "win32":
+            # Ctrl-C ends this wait, but not always one in `input`: polars has reads restarted.
+            select.select([sys.stdin], [], [])
         try:
-            line = self._console.input(Text(f" {prompt} › ", style="bold"))
+            line = input()
         except EOFError:
             return "q"
         except UnicodeDecodeError:

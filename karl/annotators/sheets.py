@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators.answers import AnswerBook, printable, questions, shown_columns
+from karl.annotators.answers import AnswerBook, printable, questions
 from karl.annotators.base import Task
 from karl.annotators.human import Human
 from karl.datasets import Catalogue, Votes
@@ -89,7 +89,7 @@ def write_sheet(
     """
     labels = _label_columns(codes.shape[1])
     # What everybody needs stands left: in a wide sheet the labels would be out of sight.
-    shown = sorted(shown_columns(catalogue, columns), key=lambda column: column != TITLE)
+    shown = sorted(catalogue.shown(columns, "llm.columns"), key=lambda column: column != TITLE)
     names = [_name(column, number, (*_IDS, *labels)) for column in shown for number in (1, 2)]
     rows: dict[str, list[str]] = {}
     for question, given in zip(questions(catalogue, pairs, columns), codes, strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from karl.annotators.answers import AnswerBook, PairQuestion
-from karl.annotators.screen import KEYS, describe
+from karl.annotators.screen import describe
 from karl.labels import N_LABELS, NO_LABEL
 
 __all__ = ["ScreenLike", "Sitting"]
@@ -81,11 +81,10 @@ class Sitting:
     def _ask_one(self) -> None:
         """Show the pair that is first in the queue and do what the keys say."""
         question, vote = self._waiting[0]
-        whole = False
+        whole, since = False, time.monotonic()
         while True:
             self._screen.show(question, self._place(vote), self._news, whole=whole)
-            since = time.monotonic()
-            key = self._key({*_DIGITS, "u", "s", "m", "q"}, f"no such key; {KEYS}")
+            key = self._key({*_DIGITS, "u", "s", "m", "q"}, "no such key; ? explains them")
             if key != "m":
                 break
             whole = True
@@ -125,10 +124,7 @@ class Sitting:
             elif key:
                 self._screen.say(complaint)
         if key == "q":
-            self._screen.say(
-                f"{self._n_kept} kept, {len(self._waiting)} left. "
-                "The same command goes on with them."
-            )
+            self._screen.say(f"Labels kept: {self._n_kept}, left: {len(self._waiting)}.")
             raise KeyboardInterrupt
         return key
 

@@ -45,13 +45,15 @@ def estimate(
 
     from karl.cli.opening import find_run
     from karl.llm.account import silent
-    from karl.runs.estimate import forecast
+    from karl.runs.estimate import QuotingAnnotator, forecast
 
     run = find_run(silent, overrides, name, runs_dir, config_dir)
     found = forecast(run, gold)
     console = Console(highlight=False)
     if not found.lines:
-        console.print(f"llm={run.experiment.choices['llm']} costs nothing.")
+        annotator = f"llm={run.experiment.choices['llm']}"
+        costs = isinstance(run.experiment.llm, QuotingAnnotator)
+        console.print(f"{annotator} {'is asked nothing more' if costs else 'costs nothing'}.")
         return
     console.print(_estimates(found))
     for note in found.notes:
@@ -77,12 +79,19 @@ def enrich(
 
     from karl.cli.opening import find_run
     from karl.cli.progress import open_display
-    from karl.runs.enrich import write_cards
+    from karl.runs import enrich as enriching
 
     with open_display() as display:
         run = find_run(display.watch, overrides, name, runs_dir, config_dir)
-        file, n_items = write_cards(run)
-    Console(highlight=False, soft_wrap=True).print(f"Cards of {n_items:,} items: {file}")
+        found = enriching.enrich(run)
+    console, summary = Console(highlight=False, soft_wrap=True), found.summary
+    console.print(
+        f"{summary.cards:,} of {summary.items:,} items have a card; {summary.majors:,} major and "
+        f"{summary.fines:,} fine categories, {summary.uncategorised:,} items in none of them"
+    )
+    console.print(f"Cards:      {found.cards}")
+    if found.categories is not None:
+        console.print(f"Categories: {found.categories}")
 
 
 @app.command()

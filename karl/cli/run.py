@@ -145,7 +145,7 @@ def _stage(
 ) -> None:
     from karl.cli.progress import open_display
     from karl.cli.show import show_quality
-    from karl.runs.loop import End, Step, run_stage
+    from karl.runs.loop import End, Step, next_step, run_stage
     from karl.runs.quality import measure
 
     with open_display() as display:
@@ -153,6 +153,9 @@ def _stage(
         if gold is not None:
             measure(opened, gold)
             show_quality(opened)
+            step = next_step(opened)
+            if isinstance(step, End) or step.stage != stage:
+                return  # measuring was all there was to do
         outcome = run_stage(opened, stage, display.follow(opened))
     match outcome:
         case None:

@@ -56,7 +56,9 @@ def write(
         n_rows = write_sheet(file, task.dataset.catalogue, task.pairs, codes, human.columns)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}") from error
-    typer.echo(f"{n_rows:,} pairs wait for labels: {file}\nWhat to fill in: {legend_of(file)}")
+    typer.echo(
+        f"Pairs that wait for labels: {n_rows:,}, in {file}\nHow to fill it in: {legend_of(file)}"
+    )
     typer.echo(f"Next: karl sheet read {name} {file}")
 
 
@@ -74,7 +76,7 @@ def read(
     votes = read_sheet(file, task.dataset.catalogue, task.pairs, human.votes)
     n_new = record_answers(human, task, votes, file.name)
     n_missing = int((human.answered(task) == NO_LABEL).sum())
-    typer.echo(f"{n_new:,} new labels of '{human.annotator}', {n_missing:,} still missing.")
+    typer.echo(f"New labels of '{human.annotator}': {n_new:,}. Still missing: {n_missing:,}.")
     if n_missing:
         typer.echo(f"Next: fill in the rest, or label it in the terminal: karl label --name {name}")
     else:

@@ -17,7 +17,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from karl.errors import ConfigError
@@ -32,6 +32,17 @@ __all__ = [
 ]
 
 GROUPS_KEY = "choices"
+
+
+def _as_llm(key: str, default: Any, *, _root_: DictConfig) -> Any:
+    """Return a value of the group `llm` for item cards, if they are written by the same model."""
+    llm, cards = _root_.get("llm", {}), _root_.cards
+    same = all(cards[name] == llm.get(name) for name in ("provider", "model"))
+    return llm.get(key, default) if same else default
+
+
+# ${as_llm:KEY,DEFAULT}: where a model is and what it costs is not passed on to another model.
+OmegaConf.register_new_resolver("as_llm", _as_llm, replace=True)
 
 
 def config_folder() -> Path:
@@ -167,13 +178,16 @@ def _readable(error: Exception, overrides: Sequence[str], extra: Path | None) ->
 
 def _unknown_key(key: str, overrides: Sequence[str], extra: Path | None) -> ConfigError:
     """List what stands beside a key that does not exist."""
-    groups = group_options(extra)
-    choices = [override for override in overrides if override.split("=")[0] in groups]
     parent, _, name = key.rpartition(".")
-    node: Any = compose_config(choices, extra)
+    others = [override for override in overrides if override.split("=")[0] != key]
+    try:
+        node: Any = compose_config(others, extra)
+    except ConfigError:  # something else is wrong too: one thing at a time
+        node = {}
     for part in parent.split(".") if parent else ():
         node = node.get(part) if isinstance(node, dict) else None
-    siblings = [str(k) for k in node or () if k not in (GROUPS_KEY, "_target_")]
+    hidden = ("_target_",) if parent else (GROUPS_KEY,)
+    siblings = [str(k) for k in node or () if k not in hidden]
     close = difflib.get_close_matches(name, siblings, n=1)
     where = f"'{parent}' has" if parent else "The keys are"
     listing = f"{where}: {', '.join(siblings)}." if siblings else None

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from karl.errors import DataError
+from karl.errors import ConfigError, DataError
 
 __all__ = ["FINE", "ITEM_ID", "MAJOR", "PRICE", "TITLE", "Catalogue", "normalise_text"]
 
@@ -99,6 +99,33 @@ class Catalogue:
                 )
         parts = [normalise_text(pl.col(c).cast(pl.String).fill_null("")) for c in columns]
         return self.table.select(pl.concat_str(parts, separator=" ").alias("text"))["text"]
+
+    def shown(self, columns: Sequence[str] | None, setting: str) -> list[str]:
+        """Return which columns an annotator is shown.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            By default all but the id.
+        setting : str
+            Key of the configuration that names them, for the message.
+
+        Raises
+        ------
+        ConfigError
+            If the catalogue lacks a column, or none is shown.
+        """
+        available = [column for column in self.table.columns if column != ITEM_ID]
+        wanted = available if columns is None else list(columns)
+        for column in wanted:
+            if column not in available:
+                raise ConfigError(
+                    f"{setting}: the catalogue has no column '{column}' to show",
+                    hint=f"It has: {', '.join(available)}.",
+                )
+        if not wanted:
+            raise ConfigError(f"{setting}: nothing of the items is shown", hint="Name a column.")
+        return wanted
 
     @cached_property
     def title_codes(self) -> NDArray[np.int32]:

@@ -6,14 +6,15 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue, Dataset
-from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, TITLE
+from karl.datasets.catalogue import FINE, MAJOR, TITLE
 from karl.datasets.tabular import SUFFIXES
 from karl.enrichment.categories import CategoryList
 from karl.enrichment.parse import LISTS, TEXTS, Card
@@ -23,6 +24,7 @@ from karl.enrichment.tables import with_cards
 from karl.errors import ConfigError, KarlError
 from karl.llm.account import Account
 from karl.llm.backend import Backend
+from karl.llm.embedded import MODEL_NAME, serve_embedded_model
 from karl.llm.question import Question
 from karl.llm.store import VoteStore
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LLMCards"]
 
+_LONGEST_CHAT: Final = 8192  # tokens that the embedded model can read and write at most
 _AUTO, _CATALOGUE, _GROW = "auto", "catalogue", "grow"
 _log = logging.getLogger(__name__)
 
@@ -215,8 +218,13 @@ class LLMCards(Backend):
 
     @contextmanager
     def reachable(self) -> Iterator[Backend]:
-        """Give the backend while its server, if it has one of its own, is up."""
-        yield self
+        """Give the backend; llm=local is served for as long as it is asked."""
+        # A server that speaks OpenAI's protocol has no address but the one that is given.
+        if self.api_base is not None or self.name != f"hosted_vllm/{MODEL_NAME}":
+            yield self
+            return
+        with serve_embedded_model(parallel=self.concurrency, context=_LONGEST_CHAT) as url:
+            yield replace(self, api_base=url)
 
     def _grows(self, catalogue: Catalogue) -> bool:
         has_own = catalogue.has(MAJOR) and catalogue.has(FINE)
@@ -254,14 +262,7 @@ class LLMCards(Backend):
 
     def _contents(self, catalogue: Catalogue) -> list[str]:
         """Return each item as it is shown."""
-        available = [column for column in catalogue.table.columns if column != ITEM_ID]
-        for column in self.columns or ():
-            if column not in available:
-                raise ConfigError(
-                    f"cards.columns: the catalogue has no column '{column}' to show",
-                    hint=f"It has: {', '.join(available)}.",
-                )
-        columns = available if self.columns is None else self.columns
+        columns = catalogue.shown(self.columns, "cards.columns")
         return [
             item_content(item) for item in catalogue.table.select(columns).iter_rows(named=True)
         ]

@@ -49,6 +49,8 @@ def parse_cards(text: str, n_items: int, categories: CategoryList | None) -> lis
         None where there is no valid card, or two that differ.
     """
     whole, values = _documents(text)
+    if n_items == 1 and not values:
+        values = _endless(text)
     entries = [entry for value in values for entry in _entries(value, "cards", TEXTS)]
     numbers = [_number(entry["item"]) if "item" in entry else None for entry in entries]
     cards = [_card(entry, categories) for entry in entries]
@@ -102,9 +104,25 @@ def _documents(text: str) -> tuple[bool, list[Any]]:
         try:
             value, end = decoder.raw_decode(text, start)
             found.append(value)
-        except (ValueError, RecursionError):
+        except ValueError:
             whole, end = False, start + 1
+        except RecursionError:
+            return False, found
     return whole, found
+
+
+def _endless(text: str) -> list[Any]:
+    """Return the card of an answer whose last list repeats itself without an end.
+
+    Small models do that, and again when they are asked again: the card is
+    whole but for the list, whose surplus would be cut anyway.
+    """
+    try:
+        card = json.loads(text[: text.rindex('",') + 1] + "]}")
+    except (ValueError, RecursionError):
+        return []
+    last = list(card.values())[-1]
+    return [card] if isinstance(last, list) and len(last) > _MAX_ENTRIES else []
 
 
 def _without_thoughts(text: str) -> str:

@@ -33,18 +33,13 @@ VOTE_STORE = "votes.sqlite"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 # Limits and transport: raising or changing them does not touch what is done.
-_CHANGEABLE = {
-    "budget.rounds",
-    "budget.labels",
-    "budget.usd",
-    "budget.calls",
-    "budget.tokens",
-    "llm.concurrency",
-    "llm.timeout_s",
-    "llm.api_base",
-    "cards.concurrency",
-    "cards.timeout_s",
-    "cards.api_base",
+_BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")
+_TRANSPORT = (
+    *("api_base", "concurrency", "timeout_s", "retries", "max_wait_s"),
+    *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s"),
+)
+_CHANGEABLE = {f"budget.{key}" for key in _BUDGETS} | {
+    f"{group}.{key}" for group in ("llm", "cards") for key in _TRANSPORT
 }
 
 

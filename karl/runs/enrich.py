@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from karl.files import atomic_path
+from karl.enrichment import LLMCards, Summary, summarise, write_cards
+from karl.errors import UsageError
 from karl.runs.directory import Run
 
-__all__ = ["write_cards"]
+__all__ = ["Enriched", "enrich"]
 
 
-def write_cards(run: Run) -> tuple[Path, int]:
-    """Write all cards, and the catalogue with their columns as a table.
+@dataclass(frozen=True)
+class Enriched:
+    """What came of having cards written.
+
+    Parameters
+    ----------
+    summary : Summary
+    cards : Path
+        The table of cards, which `cards=recorded cards.path=…` reads.
+    categories : Path, optional
+        The list of categories, which `cards.categories=…` reads; None where the
+        catalogue's own are kept.
+    """
+
+    summary: Summary
+    cards: Path
+    categories: Path | None
+
+
+def enrich(run: Run) -> Enriched:
+    """Have all cards written that are missing, and the results as tables.
 
     Parameters
     ----------
     run : Run
-        Need not exist; it pays for the cards.
+        Need not exist; it pays for the cards and its folder gets the tables.
 
-    Returns
-    -------
-    Path
-        The table, beside the run's other files; `cards=recorded` can read it.
-    int
-        Items.
+    Raises
+    ------
+    UsageError
+        If the run's cards are not written by a language model.
     """
-    catalogue = run.context.dataset.catalogue
-    file = run.folder / "cards.csv"
-    with atomic_path(file) as temporary:
-        catalogue.table.write_csv(temporary)
-    return file, len(catalogue)
+    cards = run.experiment.cards
+    if not isinstance(cards, LLMCards):
+        raise UsageError(
+            f"cards={run.experiment.choices['cards']}: there is nothing to write",
+            hint="Choose cards=llm and a model, such as: karl enrich cards=llm llm=openai",
+        )
+    dataset = run.experiment.data.load()
+    catalogue = cards.apply(dataset, run.account)
+    table, listed = run.folder / "cards.csv", run.folder / "categories.csv"
+    write_cards(catalogue, table)
+    categories = cards.category_list(dataset, run.account)
+    if categories is not None:
+        categories.write(listed)
+    return Enriched(summarise(catalogue), table, None if categories is None else listed)

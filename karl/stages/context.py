@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators import Annotation, Selective, Task
+from karl.annotators import Annotation, Remote, Selective, Task
 from karl.candidates import CandidatePairs
 from karl.classifiers import PairInputs
 from karl.config.experiment import Experiment
@@ -51,6 +51,9 @@ class Context:
     @cached_property
     def dataset(self) -> Dataset:
         """The data set, its catalogue completed by item cards."""
+        llm = self.experiment.llm
+        if isinstance(llm, Remote) and self.experiment.budget.rounds > 0:
+            llm.check()  # before cards are paid for
         dataset = self.experiment.data.load()
         return replace(dataset, catalogue=self.experiment.cards.apply(dataset, self.account))
 

@@ -10,8 +10,12 @@ from karl.config.compose import group_options
 
 STRATEGIES = [(group, cls) for group in PACKAGES for cls in strategies_of(group)]
 
-# Where options mean to differ from their class: tuning is on, and e5 models need a prefix.
+# Where options mean to differ from their class: tuning is on, e5 models need a prefix, and
+# every provider of a language model has its own way.
 MEANT = {
+    *(("llm", key) for key in ("provider", "api_base", "api_version", "structured", "choices")),
+    *(("llm", key) for key in ("concurrency", "timeout_s", "max_tokens")),
+    *(("llm", key) for key in ("price_in_usd_per_mtok", "price_out_usd_per_mtok")),
     ("classifier", "tuning"),
     ("encoder", "prefix"),
     ("features", "symmetric"),

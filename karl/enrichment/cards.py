@@ -186,7 +186,8 @@ class LLMCards(Backend):
         lines, categories = [], self._given()
         if self._grows(catalogue):
             survey = self._survey_so_far(catalogue, account)
-            lines.append(estimate(self, SurveyPrompt(), survey.questions, account))
+            one_by_one = replace(self, concurrency=1)
+            lines.append(estimate(one_by_one, SurveyPrompt(), survey.questions, account))
             unfinished = lines[0].calls > 0
             categories = self._typical(catalogue) if unfinished else survey.categories
         prompt = CardPrompt(card_template(self.template), categories)

@@ -80,6 +80,11 @@ class Display:
             self._progress.start()
             self._asking.show(progress)
 
+    def stand_aside(self) -> None:
+        """Leave the terminal to what is printed, until there is progress again."""
+        self._asking.end()
+        self._progress.stop()
+
     def started(self, step: Step) -> None:
         """Show the stage that begins; see `Observer.started`."""
         self._progress.start()

@@ -152,6 +152,7 @@ def _stage(
         opened = open_run(display, overrides, name, runs_dir, config_dir, stage)
         if gold is not None:
             measure(opened, gold)
+            display.stand_aside()
             show_quality(opened)
             step = next_step(opened)
             if isinstance(step, End) or step.stage != stage:

@@ -38,7 +38,7 @@ class Backend:
         Whether the model keeps to a JSON schema; litellm knows when left out.
     choices : bool, optional
         Whether one request may ask for several answers; litellm knows when left out.
-    params : dict
+    params : dict, optional
         Further parameters of the request, such as `{reasoning_effort: low}`.
     concurrency : int
         Requests in flight at most.
@@ -50,9 +50,14 @@ class Backend:
         Longest wait, in seconds, that a provider may ask for.
     requests_per_minute, tokens_per_minute : int, optional
         Limits of the provider, which are kept by waiting.
+    batch : bool
+        Whether to send requests as batches: half the price, answers within a
+        day. For OpenAI, Azure and servers that speak OpenAI's protocol.
+    batch_poll_s : float
+        Seconds from one look at a batch to the next.
     price_in_usd_per_mtok, price_out_usd_per_mtok : float, optional
         US dollars per million tokens of prompts and of answers; litellm's
-        price list when left out. 0 is free.
+        price list when left out. 0 is free. Batches cost half.
     """
 
     model: str
@@ -63,13 +68,15 @@ class Backend:
     max_tokens: int | None = Field(default=None, ge=1)
     structured: bool | None = None
     choices: bool | None = None
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: dict[str, Any] | None = None
     concurrency: int = Field(default=16, ge=1, le=1000)
     timeout_s: float = Field(default=60.0, gt=0)
     retries: int = Field(default=6, ge=0)
     max_wait_s: float = Field(default=120.0, gt=0)
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)
+    batch: bool = False
+    batch_poll_s: float = Field(default=60.0, gt=0)
     price_in_usd_per_mtok: float | None = Field(default=None, ge=0)
     price_out_usd_per_mtok: float | None = Field(default=None, ge=0)
 
@@ -83,8 +90,8 @@ class Backend:
 
     @field_validator("params")
     @classmethod
-    def _hold_no_key(cls, params: dict[str, Any]) -> dict[str, Any]:
-        for name in params:
+    def _hold_no_key(cls, params: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name in params or ():
             if any(word in name.lower() for word in _SECRET_WORDS) and name != "max_tokens":
                 raise ValueError(f"'{name}' is not kept in a configuration: use the environment")
         return params
@@ -98,12 +105,12 @@ class Backend:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over what shapes answers; where and how fast it is asked does not."""
+        """sha256 over what shapes answers; where and how it is asked does not."""
         return hash_json(
             {
                 "model": self.name,
                 "temperature": self.temperature,
                 "max_tokens": self.max_tokens,
-                "params": self.params,
+                "params": self.params or {},
             }
         )

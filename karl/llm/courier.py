@@ -16,14 +16,14 @@ from karl.llm.bounds import TokenBound
 from karl.llm.jobs import Job
 from karl.llm.ledger import Ledger
 from karl.llm.pace import Breaker, Limits
-from karl.llm.provider import Completion, Provider, Refused, Transient, Unanswerable
+from karl.llm.provider import Completion, Prices, Provider, Refused, Transient, Unanswerable
 from karl.llm.question import Prompt
 from karl.llm.records import Call, Key, NewAnswer, Outcome, Usage
 from karl.llm.stop import Stop
 from karl.llm.store import VoteStore
 from karl.llm.writer import Writer
 
-__all__ = ["Courier"]
+__all__ = ["Courier", "pause"]
 
 _BACKOFF: Final = wait_random_exponential(multiplier=0.5, max=30)
 # A provider that limits requests is well, so this may happen often.
@@ -69,18 +69,20 @@ class Courier:
         self.provider = Provider(backend)
         self.provider.check()
         self._prices = self.provider.prices
-        self._writer = Writer(store)
-        self._bound = TokenBound(store.fewest_tokens_in(backend.name, prompt.version))
+        self.writer = Writer(store)
+        self.bound = TokenBound(store.fewest_tokens_in(backend.name, prompt.version))
         self._limits = Limits(backend.requests_per_minute, backend.tokens_per_minute)
         self._breaker = Breaker(tell=tell)
-        self.ledger = Ledger(account.budget, store.spent(account.name))
+        self.ledger = Ledger(
+            account.budget, store.spent(account.name), store.held_usage(account.name)
+        )
         self.troubles: Counter[str] = Counter()
         self.n_answered = self.n_lost = 0
         self.lacks_choices = False
 
     async def close(self) -> None:
         """Carry out all writes, close connections."""
-        self._writer.flush()
+        self.writer.flush()
         await self.provider.close()
 
     async def send(self, job: Job) -> list[NewAnswer]:
@@ -107,14 +109,14 @@ class Courier:
             nonlocal limited
             limited += _transient(state).limited
             retries = self._backend.retries
-            if limited > _PATIENCE_WHEN_LIMITED * retries:
+            if limited > _PATIENCE_WHEN_LIMITED * max(1, retries):
                 return True
             return state.attempt_number - limited > retries
 
         async for attempt in AsyncRetrying(
             retry=lambda state: isinstance(_error(state), Transient),
             stop=gives_up,
-            wait=_pause,
+            wait=pause,
             sleep=self._stop.sleep,
             reraise=True,
         ):
@@ -124,9 +126,8 @@ class Courier:
 
     async def _attempt(self, job: Job) -> list[NewAnswer]:
         """Send a request once and write down what came of it."""
-        schema = self._prompt.schema(len(job.questions))
-        longest = len(job.questions) * (self._backend.max_tokens or self._prompt.max_tokens)
-        most = self._most(job, schema, longest)
+        schema, longest = self.wanted(job)
+        most = self.most(job, self._prices)
         call, probe = await self._open(job, most)
         if call is None:
             return []
@@ -136,8 +137,8 @@ class Courier:
         try:
             completion = await self.provider.complete(job.messages, schema, job.n_choices, longest)
             self._breaker.succeeded()
-            self._bound.saw(completion.tokens_in)
-            answers = self._read(job, completion)
+            self.bound.saw(completion.tokens_in)
+            answers = self.read(job, completion)
             cost = self._prices.cost(completion.tokens_in, completion.tokens_out)
             used = Usage(1, completion.tokens_in, completion.tokens_out, cost)
             outcome = Outcome(call, "answered", used, time.monotonic() - start)
@@ -146,10 +147,8 @@ class Courier:
             self._note(error, probe=probe)
             raise
         except Unanswerable as error:
-            # The last word on these questions: they will be refused again.
             self._breaker.succeeded()
-            self.troubles["prompt refused for its content"] += 1
-            answers = [self._answer(job, key, None, str(error), final=True) for key in job.all_keys]
+            answers = self.read_refusal(job, error)
             outcome = Outcome(call, "answered", Usage(1), message=str(error))
         except Refused as error:
             outcome = Outcome(call, "failed", Usage(), message=error.message)
@@ -158,10 +157,23 @@ class Courier:
             await self._settle(most, outcome, answers)
         return answers
 
-    def _most(self, job: Job, schema: dict[str, Any], longest: int) -> Usage:
-        tokens_in = self._bound.most(job.messages, schema, job.questions, usual=not job.repairs)
+    def wanted(self, job: Job) -> tuple[dict[str, Any], int]:
+        """Return the schema of the answer to a request, and how many tokens it has at most."""
+        n_questions = len(job.questions)
+        longest = n_questions * (self._backend.max_tokens or self._prompt.max_tokens)
+        return self._prompt.schema(n_questions), longest
+
+    def most(self, job: Job, prices: Prices) -> Usage:
+        """Return what a request takes at most."""
+        schema, longest = self.wanted(job)
+        tokens_in = self.bound.most(job.messages, schema, job.questions, usual=not job.repairs)
         tokens_out = longest * job.n_choices
-        return Usage(1, tokens_in, tokens_out, self._prices.cost(tokens_in, tokens_out))
+        return Usage(1, tokens_in, tokens_out, prices.cost(tokens_in, tokens_out))
+
+    def call(self, job: Job, most: Usage) -> Call:
+        """Return a request as it is written down."""
+        prompt, name = self._prompt, self._account.name
+        return Call(name, prompt.kind, self._backend.name, prompt.version, job.all_keys, most)
 
     async def _open(self, job: Job, most: Usage) -> tuple[int | None, bool]:
         """Wait for a call's turn, reserve what it may take, write it down.
@@ -169,18 +181,18 @@ class Courier:
         Returns
         -------
         int or None
-            Number of the call; None if some of its answers came in meanwhile.
+            Number of the call; None if some of its answers came in meanwhile, or
+            may come from a batch.
         bool
             Whether it probes if the provider is up again.
         """
-        prompt, name = self._prompt, self._account.name
-        call = Call(name, prompt.kind, self._backend.name, prompt.version, job.all_keys, most)
+        call = self.call(job, most)
         while True:
             with self._stop.waiting():
                 await self._limits.admit(most.tokens)
                 probe = await self._breaker.admit()
                 await self.ledger.reserve(most)
-            claim = await self._writer.write(lambda: self._store.claim(call))
+            claim = await self.writer.write(lambda: self._store.claim(call))
             if claim.call is not None:
                 return claim.call, probe
             await self.ledger.settle(most, Usage())
@@ -196,11 +208,11 @@ class Courier:
         self.n_answered += outcome.state == "answered"
         self.n_lost += outcome.state == "lost"
         try:
-            await self._writer.write(lambda: self._store.settle(outcome, answers))
+            await self.writer.write(lambda: self._store.settle(outcome, answers))
         finally:
             await self.ledger.settle(most, outcome.used)
 
-    def _read(self, job: Job, completion: Completion) -> list[NewAnswer]:
+    def read(self, job: Job, completion: Completion) -> list[NewAnswer]:
         """Turn choices into answers: choice k of a request is its k-th vote on every question."""
         answers = []
         self.lacks_choices |= len(completion.texts) < job.n_choices
@@ -210,6 +222,11 @@ class Courier:
                 answers.append(self._answer(job, keys[choice], value, text, final=job.repairs))
         self.troubles["invalid answer"] += sum(answer.value is None for answer in answers)
         return answers
+
+    def read_refusal(self, job: Job, error: Unanswerable) -> list[NewAnswer]:
+        """Turn a refusal of the prompt into answers: the last word on these questions."""
+        self.troubles["prompt refused for its content"] += 1
+        return [self._answer(job, key, None, str(error), final=True) for key in job.all_keys]
 
     def _answer(self, job: Job, key: Key, value: Any, raw: str, *, final: bool) -> NewAnswer:
         question = next(q for q, keys in zip(job.questions, job.keys, strict=True) if key in keys)
@@ -250,7 +267,7 @@ def _transient(state: RetryCallState) -> Transient:
     return error
 
 
-def _pause(state: RetryCallState) -> float:
+def pause(state: RetryCallState) -> float:
     """Seconds before the next attempt: what the provider asks for, and jitter."""
     asked = _transient(state).retry_after
     return (asked or 0) + _BACKOFF(state)

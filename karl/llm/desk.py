@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 
 from karl.errors import KarlError
 from karl.files import hash_json
 from karl.llm.account import Account, Progress
 from karl.llm.backend import Backend
+from karl.llm.batch import FEW, Batches
+from karl.llm.batch_collect import Collector
 from karl.llm.courier import Courier
 from karl.llm.jobs import Job, missing_jobs
 from karl.llm.provider import Transient
@@ -103,13 +106,7 @@ def ask(
                         n_lost,
                         account.name,
                     )
-                try:
-                    asyncio.run(_Desk(backend, prompt, account, store).work(wanted, per_request))
-                except sqlite3.Error as error:
-                    raise KarlError(
-                        f"{account.store} cannot be written: {error}",
-                        hint="Make room on the disk, then run the same command to go on.",
-                    ) from error
+                asyncio.run(_Desk(backend, prompt, account, store).work(wanted, per_request))
             found = store.find(everything)
         used = store.used(everything)
     answers = [
@@ -137,12 +134,15 @@ class _Desk:
         self._courier = Courier(
             self._backend, self._prompt, self._account, self._store, self._stop, self._tell
         )
+        means = (self._backend, self._account, self._store, self._stop, self._courier)
+        self._collector = Collector(*means, self._tell, self._give_up)
+        self._batches = Batches(*means, self._collector, self._tell)
         self._total = sum(map(len, wanted.values()))
         try:
             with self._stop.on_signals(self._tell):
                 # Another pass repairs invalid answers and asks for choices that did not come.
                 while self._stop.reason is None and (left := self._left(wanted)):
-                    await self._pass(self._jobs(left, per_request))
+                    await self._pass(left, per_request)
         except asyncio.CancelledError:
             if self._stop.reason is None:
                 raise
@@ -166,27 +166,48 @@ class _Desk:
             self._prompt, left, self._found, choices=choices, per_request=per_request
         )
 
-    async def _pass(self, jobs: Iterator[Job]) -> None:
+    async def _pass(self, left: Mapping[Question, tuple[Key, ...]], per_request: int) -> None:
+        """Ask for what is in no batch; then bring in what batches hold."""
+        keys = [key for of_question in left.values() for key in of_question]
+        held = self._store.held(keys)
+        free = {q: tuple(k for k in of_q if k not in held) for q, of_q in left.items()}
+        jobs = self._jobs({q: of_q for q, of_q in free.items() if of_q}, per_request)
+        if self._backend.batch and self._batches.suit(first := list(islice(jobs, FEW))):
+            await self._together(partial(self._batches.send, chain(first, jobs)))
+        elif not self._collector.holds(held):  # else that comes first: it may leave some budget
+            everything = chain(first, jobs) if self._backend.batch else jobs
+            await self._together(partial(self._clerk, everything), self._backend.concurrency)
+        if self._stop.reason is None:
+            await self._together(partial(self._batches.collect, keys))
+
+    async def _together(self, work: Callable[[], Awaitable[None]], times: int = 1) -> None:
+        """Do some work so many times side by side, until all is done or something stops it."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._backend.concurrency):
-                group.create_task(self._clerk(jobs))
+            for _ in range(times):
+                group.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Stopped:
+            return
+        except Exception as error:
+            self._stop.halt(error)
 
     async def _clerk(self, jobs: Iterator[Job]) -> None:
-        """Send one request after the other until there is none, or a reason to stop."""
+        """Send one request after the other until there is none."""
         for job in jobs:
             try:
                 answers = await self._courier.send(job)
-            except Stopped:
-                return
             except Transient as error:
-                self._failed.update(job.all_keys)
-                self._last_failure = str(error)
-            except Exception as error:
-                self._stop.halt(error)
-                return
+                self._give_up(job.all_keys, str(error))
             else:
                 self._done += sum(a.value is not None or a.repaired for a in answers)
                 self._tell()
+
+    def _give_up(self, keys: Sequence[Key], why: str) -> None:
+        self._failed.update(keys)
+        self._last_failure = why
 
     def _tell(self, note: str | None = None) -> None:
         """Show progress; a note stays until it is replaced, "" removes it."""
@@ -210,6 +231,12 @@ class _Desk:
             _log.warning(
                 "%d calls got no answer but may have been billed: they count as spent",
                 self._courier.n_lost,
+            )
+        if n_held := self._store.held_usage(self._account.name).calls:
+            _log.warning(
+                "%d requests are in batches, which go on at the provider: the same command "
+                "collects their answers",
+                n_held,
             )
         if self._stop.reason is not None:
             raise self._stop.reason

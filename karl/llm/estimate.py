@@ -14,6 +14,7 @@ from karl.llm.desk import question_keys
 from karl.llm.jobs import Job, missing_jobs
 from karl.llm.provider import Provider
 from karl.llm.question import Prompt, Question
+from karl.llm.records import Experience
 from karl.llm.store import VoteStore
 
 __all__ = ["Estimate", "estimate"]
@@ -24,6 +25,8 @@ _SAMPLE: Final = 100
 _ASSUMED_LATENCY_S: Final = 1.5
 _ASSUMED_SHARE_OF_LONGEST: Final = 0.3
 _MINUTE_S: Final = 60.0
+# Providers promise the answers of a batch within a day.
+_BATCH_S: Final = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Estimate:
     cost_usd, most_usd : float
         Expected, and if every answer is as long as it may be.
     seconds : float
-        Expected, with the configured concurrency and limits.
+        Expected, with the configured concurrency and limits; a day for a batch.
     measured : bool
         Whether tokens and time follow from earlier answers to the same prompt,
         not from a tokenizer and assumptions.
@@ -115,7 +118,7 @@ def estimate(
     provider = Provider(backend)
     wanted = question_keys(backend, prompt, questions, votes)
     keys = [key for of_question in wanted.values() for key in of_question]
-    experience = None
+    experience: Experience | None = None
     found = {}
     if account.store.exists():
         with VoteStore(account.store) as store:
@@ -131,19 +134,18 @@ def estimate(
     )
     longest = backend.max_tokens or prompt.max_tokens
     most_out = sum(longest * len(job.questions) * job.n_choices for job in jobs)
+    tokens_in = _tokens_in(provider, jobs, experience)
     if experience is None:
-        tokens_in = _mean_tokens(provider, jobs) * len(jobs)
-        tokens_out = _ASSUMED_SHARE_OF_LONGEST * most_out
-        latency = _ASSUMED_LATENCY_S
+        tokens_out, latency = _ASSUMED_SHARE_OF_LONGEST * most_out, _ASSUMED_LATENCY_S
     else:
-        n_calls, used, latency = experience
-        tokens_in = used.tokens_in / n_calls * len(jobs)
-        tokens_out = used.tokens_out / n_calls * len(jobs)
+        n_answers = sum(len(job.all_keys) for job in jobs)
+        tokens_out = experience.used.tokens_out / experience.answers * n_answers
+        latency = experience.latency_s
     bound = TokenBound()
     most_in = sum(
         bound.most(job.messages, prompt.schema(len(job.questions)), job.questions) for job in jobs
     )
-    prices = provider.prices
+    prices = provider.batch_prices if backend.batch else provider.prices
     return Estimate(
         what=f"{prompt.kind}s",
         answers=len(keys),
@@ -158,14 +160,21 @@ def estimate(
     )
 
 
-def _mean_tokens(provider: Provider, jobs: Sequence[Job]) -> float:
+def _tokens_in(provider: Provider, jobs: Sequence[Job], experience: Experience | None) -> float:
+    """Return the tokens of all prompts: as measured, if those had as many questions each."""
+    if experience is not None:
+        n_questions, n_calls = sum(len(job.questions) for job in jobs), experience.used.calls
+        if n_questions * n_calls == experience.questions * len(jobs):
+            return experience.used.tokens_in / n_calls * len(jobs)
     step = max(1, len(jobs) // _SAMPLE)
     counts = [provider.count_tokens(job.messages) for job in islice(jobs[::step], _SAMPLE)]
-    return sum(counts) / len(counts) if counts else 0.0
+    return sum(counts) / len(counts) * len(jobs) if counts else 0.0
 
 
 def _seconds(backend: Backend, calls: int, tokens: float, latency_s: float) -> float:
     """Return how long it takes: the slowest of concurrency and the provider's limits."""
+    if backend.batch:
+        return _BATCH_S if calls else 0.0
     takes = [calls * latency_s / backend.concurrency]
     if backend.requests_per_minute is not None:
         takes.append(_MINUTE_S * calls / backend.requests_per_minute)

@@ -14,7 +14,15 @@ from karl.llm.backend import Backend
 from karl.llm.question import Message
 from karl.llm.redact import redact, redactor
 
-__all__ = ["Completion", "Prices", "Provider", "Refused", "Transient", "Unanswerable"]
+__all__ = [
+    "Completion",
+    "Prices",
+    "Provider",
+    "Refused",
+    "Transient",
+    "Unanswerable",
+    "translated",
+]
 
 # Must stand before the import: else litellm asks the network for its price list.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -33,6 +41,9 @@ _PER_MILLION: Final = 1e6
 # The provider's own limit should strike first; this one is for connections that hang.
 _GRACE_S: Final = 5.0
 _LONGEST_MESSAGE: Final = 500
+# What OpenAI and Azure ask for requests in batches.
+_BATCH_DISCOUNT: Final = 0.5
+_BATCH_PROVIDERS: Final = ("openai", "azure", "hosted_vllm")
 
 
 async def _send_no_second_time(*_: Any, **__: Any) -> NoReturn:
@@ -144,18 +155,32 @@ class Provider:
         ConfigError
             If neither knows.
         """
+        return self._prices("", 1.0)
+
+    @property
+    def batch_prices(self) -> Prices:
+        """What the model costs in batches: half of what is stated, or litellm's price list.
+
+        Raises
+        ------
+        ConfigError
+            If neither knows.
+        """
+        return self._prices("_batches", _BATCH_DISCOUNT)
+
+    def _prices(self, kind: str, share: float) -> Prices:
         backend = self.backend
         stated = (backend.price_in_usd_per_mtok, backend.price_out_usd_per_mtok)
-        listed = _listed_prices(backend.name) if None in stated else (None, None)
+        listed = _listed_prices(backend.name, kind, share) if None in stated else (None, None)
         prices = [
-            known if given is None else given / _PER_MILLION
+            known if given is None else share * given / _PER_MILLION
             for given, known in zip(stated, listed, strict=True)
         ]
         if prices[0] is None or prices[1] is None:
             raise ConfigError(
                 f"nobody knows what the model '{backend.name}' costs",
                 hint="State it in US dollars per million tokens: llm.price_in_usd_per_mtok=… "
-                "llm.price_out_usd_per_mtok=… (0 means free).",
+                "llm.price_out_usd_per_mtok=… (0 means free), or cards.price_… for cards.",
             )
         return Prices(prices[0], prices[1])
 
@@ -170,20 +195,25 @@ class Provider:
         _ = self.prices
         model = self.backend.name
         try:
-            litellm.get_llm_provider(model)
+            _, provider, _, _ = litellm.get_llm_provider(model)
         except litellm.exceptions.BadRequestError as error:
             raise ConfigError(
-                f"llm.model={model}: litellm knows no such model or provider",
-                hint="Write PROVIDER/MODEL, such as openai/gpt-4o-mini; hosted_vllm/NAME for any "
-                "server that speaks OpenAI's protocol.",
+                f"{model}: litellm knows no such model or provider",
+                hint="Set llm.provider and llm.model, such as openai and gpt-4o-mini; llm=vllm is "
+                "for any server that speaks OpenAI's protocol.",
             ) from error
+        if self.backend.batch and provider not in _BATCH_PROVIDERS:
+            raise ConfigError(
+                f"{model}: litellm sends no batches to {provider}",
+                hint=f"Set llm.batch=false; it is for {', '.join(_BATCH_PROVIDERS)}.",
+            )
         missing = litellm.validate_environment(model, api_base=self.backend.api_base)[
             "missing_keys"
         ]
         missing = [name for name in missing if name.endswith("KEY")]
         if missing:
             raise ConfigError(
-                f"llm.model={model}: the environment variable {' or '.join(missing)} is not set",
+                f"{model}: the environment variable {' or '.join(missing)} is not set",
                 hint="Set it to your key; keys are read from the environment only. "
                 "llm=local and llm=oracle need none.",
             )
@@ -214,7 +244,7 @@ class Provider:
         except TimeoutError as error:
             raise Transient(f"no answer within {timeout:g} s", "time-out") from error
         except Exception as error:
-            raise _translated(error, self.backend) from error
+            raise translated(error, self.backend) from error
         return self._read(response, messages)
 
     async def close(self) -> None:
@@ -240,15 +270,18 @@ class Provider:
             "n": n if n > 1 else None,
         }
         request |= {name: value for name, value in optional.items() if value is not None}
-        if self.structured:
-            request["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "strict": True, "schema": schema},
-            }
-        return request | backend.params
+        return request | self.shape(schema) | (backend.params or {})
+
+    def shape(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameter by which a model keeps to a schema, if it can."""
+        if not self.structured:
+            return {}
+        answer = {"name": "answer", "strict": True, "schema": schema}
+        return {"response_format": {"type": "json_schema", "json_schema": answer}}
 
     def _read(self, response: Any, messages: list[Message]) -> Completion:
-        texts = [choice.message.content or "" for choice in response.choices]
+        # A model that gives no choice at all said nothing: that is an invalid answer.
+        texts = [choice.message.content or "" for choice in response.choices] or [""]
         usage = getattr(response, "usage", None)
         tokens_in = getattr(usage, "prompt_tokens", 0) or self.count_tokens(messages)
         tokens_out = getattr(usage, "completion_tokens", 0) or sum(
@@ -257,16 +290,30 @@ class Provider:
         return Completion(list(map(self._redact, texts)), int(tokens_in), int(tokens_out))
 
 
-def _listed_prices(model: str) -> tuple[float | None, float | None]:
-    """Return litellm's prices of a token of prompts and answers, where it knows them."""
+def _listed_prices(model: str, kind: str, share: float) -> tuple[float | None, float | None]:
+    """Return litellm's prices of a token of prompts and answers, where it knows them.
+
+    Parameters
+    ----------
+    model : str
+    kind : str
+        End of the names of the prices.
+    share : float
+        Of the usual prices, where the list has none of this kind.
+    """
     try:
         listed: dict[str, Any] = dict(litellm.get_model_info(model))
     except Exception:  # litellm raises a bare Exception for a model that it does not list
         return None, None
-    return listed.get("input_cost_per_token"), listed.get("output_cost_per_token")
+
+    def price(name: str) -> float | None:
+        own, usual = listed.get(f"{name}{kind}"), listed.get(name)
+        return own if own is not None or usual is None else share * usual
+
+    return price("input_cost_per_token"), price("output_cost_per_token")
 
 
-def _translated(error: Exception, backend: Backend) -> Exception:
+def translated(error: Exception, backend: Backend) -> Exception:
     """Turn what litellm raises into one of three errors."""
     status: int | None = getattr(error, "status_code", None)
     message = redact(str(error).split("\n")[0])[:_LONGEST_MESSAGE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 __all__ = ["Answer", "Message", "Prompt", "Question"]
@@ -25,7 +25,7 @@ class Question:
         Two questions of the same content are the same question.
     """
 
-    items: tuple[str, ...]
+    items: tuple[str, ...] = field(compare=False)
     content: str
 
 

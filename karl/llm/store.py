@@ -11,18 +11,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from karl.errors import KarlError, UsageError
+from karl.llm.batch_rows import BatchRows, as_list, now
 from karl.llm.records import (
     SCHEMA,
     VERSION,
     Call,
     Claim,
+    Experience,
     Key,
     NewAnswer,
     Outcome,
@@ -33,9 +35,13 @@ from karl.llm.records import (
 __all__ = ["VoteStore"]
 
 _COST_DIGITS: Final = 9
+_PATIENCE_S: Final = 120.0
+_RESTORE: Final = "Restore it from a backup, or move it away to start an empty one."
+# Another process may hold an account for a moment to look whether its owner is alive.
+_MOMENT_S: Final = 1.0
 
 
-class VoteStore:
+class VoteStore(BatchRows):
     """Reads and writes a vote store; several processes may share one.
 
     Parameters
@@ -54,15 +60,16 @@ class VoteStore:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Statements open no transaction of their own: see `transaction`.
-            self._db = sqlite3.connect(path, timeout=120, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            with self.transaction():
-                self._prepare()
+            self._db = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+            # SQLite waits for other processes, but not while one makes the file.
+            with self._lock("opening", _PATIENCE_S):
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                with self.transaction():
+                    self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise KarlError(
-                f"{path} cannot be used as a vote store: {error}",
-                hint="Restore it from a backup, or move it away to start an empty one.",
+                f"{path} cannot be used as a vote store: {error}", hint=_RESTORE
             ) from error
 
     def close(self) -> None:
@@ -72,8 +79,17 @@ class VoteStore:
     def __enter__(self) -> VoteStore:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            # Errors of the machine have a class of their own; a damaged file has none.
+            damaged = type(error) is sqlite3.DatabaseError
+            raise KarlError(
+                f"{self.path} cannot be {'read' if damaged else 'written'}: {error}",
+                hint=_RESTORE
+                if damaged
+                else "Make room on the disk, then run the same command to go on.",
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -101,9 +117,8 @@ class VoteStore:
         UsageError
             If another process asks on the account.
         """
-        lock = self._lock_of(account)
         try:
-            with lock:
+            with self._lock(f"{account}.lock", _MOMENT_S):
                 with self.transaction():
                     n_lost = self._bury(account)
                 yield n_lost
@@ -119,7 +134,7 @@ class VoteStore:
         rows = self._db.execute(
             "SELECT question, vote, value, raw, call, repaired FROM answers "
             "WHERE question IN (SELECT value FROM json_each(?)) ORDER BY id",
-            (_list({question for question, _ in wanted}),),
+            (as_list({question for question, _ in wanted}),),
         )
         return {
             (question, vote): Stored(
@@ -132,20 +147,23 @@ class VoteStore:
     def claim(self, call: Call) -> Claim:
         """Write a call down before it is sent, inside a transaction.
 
-        Nothing is written if an answer has come in meanwhile, or if another
-        process that is alive has asked the same.
+        Nothing is written if an answer has come in meanwhile, if another process
+        that is alive has asked the same, or if a batch may still bring it.
         """
         found = self.find(call.keys)
         answered = tuple(key for key in call.keys if key in found and found[key].final)
-        busy = tuple(key for key in call.keys if self._is_busy(key, call.account))
-        if answered or busy:
-            return Claim(None, answered, busy)
+        in_batches = self.held(call.keys)
+        held = tuple(key for key in call.keys if key in in_batches)
+        apart = (key for key in call.keys if key not in in_batches)
+        busy = tuple(key for key in apart if self._is_busy(key, call.account))
+        if answered or busy or held:
+            return Claim(None, answered, busy, held)
         most = call.most
         row = self._db.execute(
             "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
             "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(call.account, call.kind, call.model, call.prompt, _now()),
+                *(call.account, call.kind, call.model, call.prompt, now()),
                 *(most.tokens_in, most.tokens_out, most.cost_usd),
             ),
         )
@@ -164,8 +182,8 @@ class VoteStore:
         self._db.execute(
             "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(outcome.call, outcome.state, _now(), used.tokens_in, used.tokens_out),
-                *(used.cost_usd, outcome.latency_s, outcome.message),
+                *(outcome.call, outcome.state, now(), used.tokens_in, used.tokens_out),
+                *(used.cost_usd, outcome.latency_s, _whole(outcome.message)),
             ),
         )
         found = self.find(answer.key for answer in answers)
@@ -182,7 +200,7 @@ class VoteStore:
             "value, raw, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(*answer.key, answer.repaired, answer.kind, first, second),
-                *(answer.model, answer.prompt, value, answer.raw, call),
+                *(answer.model, answer.prompt, _whole(value), _whole(answer.raw), call),
             ),
         )
 
@@ -194,7 +212,7 @@ class VoteStore:
         row = self._db.execute(
             "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
             "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, 0, 0, 0)",
-            (account, answer.kind, answer.model, answer.prompt, _now()),
+            (account, answer.kind, answer.model, answer.prompt, now()),
         )
         number = row.lastrowid
         assert number is not None  # noqa: S101  it has just been inserted
@@ -215,13 +233,13 @@ class VoteStore:
         rows = self._db.execute(
             "SELECT question, vote, call FROM answers "
             "WHERE question IN (SELECT value FROM json_each(?))",
-            (_list({question for question, _ in wanted}),),
+            (as_list({question for question, _ in wanted}),),
         )
         calls = {call for question, vote, call in rows if (question, vote) in wanted}
         return self._sum(
             "SELECT count(*), total(tokens_in), total(tokens_out), total(cost_usd) "
             "FROM outcomes WHERE call IN (SELECT value FROM json_each(?))",
-            _list(calls),
+            as_list(calls),
         )
 
     def fewest_tokens_in(self, model: str, prompt: str) -> int | None:
@@ -233,18 +251,21 @@ class VoteStore:
         ).fetchone()
         return None if fewest is None else int(fewest)
 
-    def experience(self, model: str, prompt: str) -> tuple[int, Usage, float] | None:
-        """Return how many calls a prompt was answered in, what they took, and a mean latency."""
+    def experience(self, model: str, prompt: str) -> Experience | None:
+        """Return what the calls took in which a prompt was answered, if there are any."""
         row = self._db.execute(
-            "SELECT count(*), sum(tokens_in), sum(tokens_out), sum(cost_usd), avg(latency_s) "
-            "FROM calls JOIN outcomes ON call = calls.id "
+            "SELECT count(*), sum(tokens_in), sum(tokens_out), sum(cost_usd), avg(latency_s), "
+            "sum(n_answers), sum(n_questions) FROM calls JOIN outcomes ON call = calls.id "
+            "JOIN (SELECT call, count(*) AS n_answers, count(DISTINCT question) AS n_questions "
+            "FROM claims GROUP BY call) USING (call) "
             "WHERE model = ? AND prompt = ? AND state = 'answered'",
             (model, prompt),
         ).fetchone()
-        n_calls, tokens_in, tokens_out, cost, latency = row
+        n_calls, tokens_in, tokens_out, cost, latency, n_answers, n_questions = row
         if not n_calls:
             return None
-        return n_calls, Usage(n_calls, tokens_in, tokens_out, cost), latency or 0.0
+        used = Usage(n_calls, tokens_in, tokens_out, cost)
+        return Experience(used, n_answers, n_questions, latency or 0.0)
 
     def _sum(self, query: str, value: str) -> Usage:
         calls, tokens_in, tokens_out, cost = self._db.execute(query, (value,)).fetchone()
@@ -269,35 +290,46 @@ class VoteStore:
         ).fetchall()
         return any(self._is_alive(owner) for (owner,) in owners)
 
+    @contextmanager
+    def acting_for(self, account: str) -> Iterator[bool]:
+        """Keep other processes from asking on an account; yields whether none does already."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._lock(f"{account}.lock"))
+            except Timeout:
+                free = False
+            else:
+                free = True
+            yield free
+
     def _is_alive(self, account: str) -> bool:
         """Whether a process asks on an account; if none does, its open calls are lost."""
-        try:
-            with self._lock_of(account):
+        with self.acting_for(account) as free:
+            if free:
                 self._bury(account)
-        except Timeout:
-            return True
-        return False
+        return not free
 
     def _bury(self, account: str) -> int:
-        """Declare the open calls of an account lost; its lock must be held."""
+        """Declare the open calls of an account lost; its lock must be held.
+
+        Those of a batch that was sent are not: the provider goes on with it.
+        """
+        self._end_unsent_batches(account)
         return self._db.execute(
             "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
             "SELECT id, 'lost', ?, max_tokens_in, max_tokens_out, max_cost_usd, "
             "'in flight when its process was killed' FROM calls "
-            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes)",
-            (_now(), account),
+            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
+            "AND id NOT IN (SELECT call FROM calls_in_batches)",
+            (now(), account),
         ).rowcount
 
-    def _lock_of(self, account: str) -> FileLock:
+    def _lock(self, name: str, patience_s: float = 0) -> FileLock:
         folder = self.path.with_name(f".{self.path.name}.locks")
         folder.mkdir(exist_ok=True)
-        return FileLock(folder / f"{account}.lock", timeout=0)
+        return FileLock(folder / name, timeout=patience_s)
 
 
-def _list(values: Iterable[str | int]) -> str:
-    """Return values as SQLite's json_each takes them: one parameter however many."""
-    return json.dumps(sorted(values))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _whole(text: str | None) -> str | None:
+    """Return a text without halves of characters: models cut emoji apart, no file holds one."""
+    return None if text is None else text.encode(errors="replace").decode()

@@ -101,4 +101,8 @@ def compare_annotators(
         contexts[name] = Context(experiment, home(), account)
     for context in contexts.values():  # before the first is paid for
         context.experiment.llm.annotate(context.task(context.gold(0).items))
-    return {name: asdict(quality(context, n_gold)) for name, context in contexts.items()}
+    everybody = [context.experiment.llm for context in contexts.values()]
+    return {
+        name: asdict(quality(context, context.gold(n_gold, everybody)))
+        for name, context in contexts.items()
+    }

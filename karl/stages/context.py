@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators import Annotation, Remote, Selective, Task
+from karl.annotators import Annotation, Annotator, Remote, Selective, Task
 from karl.candidates import CandidatePairs
 from karl.classifiers import PairInputs
 from karl.config.experiment import Experiment
@@ -90,17 +90,20 @@ class Context:
         examples = train.take(self._draws(train) < _SHARE_OF_EXAMPLES)
         return Task(self.dataset, pairs, examples, self.account)
 
-    def gold(self, n: int) -> LabelledPairs:
+    def gold(self, n: int, others: Sequence[Annotator] = ()) -> LabelledPairs:
         """Return training pairs to measure an annotator on, none of which it is shown.
 
         Parameters
         ----------
         n : int
             Pairs; all that there are if there are fewer. More hold the fewer.
+        others : sequence of Annotator
+            Who has to be able to answer as well.
         """
-        train, llm = self.split.train, self.experiment.llm
-        if isinstance(llm, Selective):
-            train = train.take(llm.can_answer(self.dataset, train.items))
+        train = self.split.train
+        for llm in (self.experiment.llm, *others):
+            if isinstance(llm, Selective):
+                train = train.take(llm.can_answer(self.dataset, train.items))
         draws = self._draws(train)
         order = np.argsort(draws, kind="stable")
         return train.take(order[draws[order] >= _SHARE_OF_EXAMPLES][:n])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from karl.datasets import LabelledPairs
 from karl.errors import DataError
 from karl.evaluation.quality import LabelQuality, assess
 from karl.files import write_json
@@ -13,14 +14,16 @@ from karl.stages.context import Context
 __all__ = ["quality"]
 
 
-def quality(context: Context, n: int, artefacts: Artefacts | None = None) -> LabelQuality:
+def quality(
+    context: Context, gold: LabelledPairs, artefacts: Artefacts | None = None
+) -> LabelQuality:
     """Have human-labelled pairs annotated and compare; nothing is trained on these votes.
 
     Parameters
     ----------
     context : Context
-    n : int
-        Pairs; all that there are if there are fewer.
+    gold : LabelledPairs
+        From `Context.gold`.
     artefacts : Artefacts, optional
         Where votes and figures are written.
 
@@ -29,7 +32,6 @@ def quality(context: Context, n: int, artefacts: Artefacts | None = None) -> Lab
     DataError
         If there is no pair to measure on.
     """
-    gold = context.gold(n)
     if len(gold) == 0:
         raise DataError(
             "there is no human-labelled training pair to measure the labels on",

@@ -48,7 +48,7 @@ def test_the_first_votes_are_taken(recorded: Dataset) -> None:
 
 
 def test_every_vote_that_was_answered_is_a_call(recorded: Dataset) -> None:
-    assert Replay(votes=2).annotate(recorded, ITEMS).usage == Usage(calls=5)
+    assert Replay(votes=2).annotate(task(recorded, ITEMS)).usage == Usage(calls=5)
 
 
 def test_no_pairs_get_no_votes(recorded: Dataset) -> None:
@@ -57,20 +57,30 @@ def test_no_pairs_get_no_votes(recorded: Dataset) -> None:
 
 def test_pairs_not_on_record_are_counted_and_the_first_is_named(recorded: Dataset) -> None:
     with pytest.raises(DataError, match=r"2 of 3 pairs, the first being \(i9, i4\)(.|\n)*recorded"):
-        Replay().annotate(recorded, np.int32([[0, 1], [9, 4], [22, 23]]))
+        Replay().annotate(task(recorded, np.int32([[0, 1], [9, 4], [22, 23]])))
 
 
 def test_an_empty_record_has_no_pair(dataset: Dataset) -> None:
     empty = replace(dataset, recorded=Votes(ITEMS[:0], CODES[:0]))
     with pytest.raises(DataError, match="3 of 3 pairs"):
-        Replay().annotate(empty, ITEMS)
+        Replay().annotate(task(empty, ITEMS))
 
 
 def test_more_votes_than_recorded_are_refused(recorded: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"llm.votes=4: only 3 votes"):
-        Replay(votes=4).annotate(recorded, ITEMS)
+        Replay(votes=4).annotate(task(recorded, ITEMS))
 
 
 def test_without_a_record_the_message_names_the_data_set(dataset: Dataset) -> None:
     with pytest.raises(ConfigError, match=r"'tiny' has no recorded votes(.|\n)*oracle"):
-        Replay().annotate(dataset, ITEMS)
+        Replay().annotate(task(dataset, ITEMS))
+
+
+def test_votes_recorded_on_labelled_pairs_are_played_back_too(recorded: Dataset) -> None:
+    gold = Votes(np.int32([[20, 21]]), np.int8([[5, 5, 9]]))
+    known = replace(recorded, recorded_gold=gold)
+    asked = np.int32([[21, 20], [0, 1]])
+    assert votes(known, asked) == [[6, 6, 9], [2, 3, 1]]
+    unknown = np.int32([[20, 21], [22, 23]])
+    assert Replay().can_answer(known, unknown).tolist() == [True, False]
+    assert not Replay().can_answer(replace(recorded, recorded=None), unknown).any()

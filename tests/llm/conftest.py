@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from llm.asking import short_pauses
 from llm.loopback import loopback, loopback_process
 
-__all__ = ["loopback", "loopback_process"]
+__all__ = ["loopback", "loopback_process", "short_pauses"]

@@ -102,7 +102,7 @@ def completion(
 
 
 def _tokens(text: str) -> int:
-    return -(-len(text.encode()) // 4)
+    return -(-len(text.encode(errors="surrogatepass")) // 4)
 
 
 def _choice(body: Mapping[str, Any], index: int, seed: int, fault: str | None) -> dict[str, Any]:
@@ -126,6 +126,8 @@ def _spoilt(valid: str, fault: str | None) -> str | None:
         return "I think the label is 5, since the two are often bought together."
     if fault == "fenced":
         return f"Here is my answer:\n```json\n{valid}\n```\nLet me know what else I can do."
+    if fault == "half_character":
+        return valid + " \ud83c"
     return "" if fault == "empty" else valid
 
 

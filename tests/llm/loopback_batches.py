@@ -27,10 +27,14 @@ class Batches:
         self.contents: dict[str, bytes] = {}
         self._batches: dict[str, dict[str, Any]] = {}
         self._looks: dict[str, int] = {}
+        self.plan: dict[str, Any] = {}
+        """What becomes of the next batch: its last `status`, how many requests are `answered` by
+        then, what `message` tells why; whether its creation is `unheard` of, which fails all the
+        same; whether it is `forgotten` as soon as it is created."""
 
     def reset(self) -> None:
-        """Forget all files and batches."""
-        self.contents, self._batches, self._looks = {}, {}, {}
+        """Forget all files, batches and plans."""
+        self.contents, self._batches, self._looks, self.plan = {}, {}, {}, {}
 
     def upload(self, content_type: str, body: bytes) -> dict[str, Any]:
         """Take a file that was sent as a form."""
@@ -60,7 +64,8 @@ class Batches:
             "request_counts": {"total": len(lines), "completed": 0, "failed": 0},
             "metadata": request.get("metadata"),
         }
-        self._batches[batch_id], self._looks[batch_id] = batch, 0
+        if not self.plan.pop("forgotten", False):
+            self._batches[batch_id], self._looks[batch_id] = batch, 0
         return batch
 
     def all(self) -> dict[str, Any]:
@@ -71,7 +76,7 @@ class Batches:
     def poll(self, batch_id: str) -> dict[str, Any] | None:
         """Look at a batch, which brings it forward."""
         batch = self._batches.get(batch_id)
-        if batch is None or batch["status"] == "completed":
+        if batch is None or "completed_at" in batch:
             return batch
         self._looks[batch_id] += 1
         if self._looks[batch_id] < self._polls:
@@ -84,23 +89,29 @@ class Batches:
         good: list[str] = []
         bad: list[str] = []
         # In reverse, for the order of the answers is not promised.
-        for line in reversed(self.contents[batch["input_file_id"]].splitlines()):
+        plan, self.plan = self.plan, {}
+        requests = list(reversed(self.contents[batch["input_file_id"]].splitlines()))
+        in_time = plan.get("answered", len(requests))
+        for place, line in enumerate(requests):
             request = json.loads(line)
-            status, body = self._answer(request["body"])
-            response = {"status_code": status, "request_id": "loopback", "body": body}
             custom_id = request["custom_id"]
-            answered = {
-                "id": f"batch_req_{custom_id}",
-                "custom_id": custom_id,
-                "response": response,
-                "error": None,
-            }
+            answered = {"id": f"batch_req_{custom_id}", "custom_id": custom_id}
+            if place < in_time:
+                status, body = self._answer(request["body"])
+                response = {"status_code": status, "request_id": "loopback", "body": body}
+                answered |= {"response": response, "error": None}
+            else:
+                status = 0
+                error = {"code": "batch_expired", "message": "This came too late."}
+                answered |= {"response": None, "error": error}
             (good if status == 200 else bad).append(json.dumps(answered) + "\n")
         for name, lines in (("output_file_id", good), ("error_file_id", bad)):
             if lines:
                 batch[name] = self._keep("".join(lines).encode(), "batch_output")["id"]
         batch["request_counts"] |= {"completed": len(good), "failed": len(bad)}
-        batch |= {"status": "completed", "completed_at": int(time.time())}
+        batch |= {"status": plan.get("status", "completed"), "completed_at": int(time.time())}
+        if "message" in plan:
+            batch["errors"] = {"object": "list", "data": [{"message": plan["message"]}]}
 
     def _keep(self, content: bytes, purpose: str) -> dict[str, Any]:
         file_id = f"file-{len(self.contents) + 1}"

@@ -45,7 +45,7 @@ STATUSES: Final = {
 
 SPOILT_ANSWERS: Final = {
     "truncated_json", "wrong_label", "prose", "fenced", "empty", "null", "refusal",
-    "fewer_choices", "no_usage",
+    "fewer_choices", "no_usage", "half_character",
 }  # fmt: skip
 CONNECTION_FAULTS: Final = {
     "close", "duplicate", "reset", "reset_after", "stall", "truncated_body",
@@ -176,8 +176,14 @@ class Server:
                 return 200, self.record.counts()
             case "POST", ["v1", "files"]:
                 return 200, self.batches.upload(request.headers["content-type"], request.body)
+            case "POST", ["control", "batches"]:
+                self.batches.plan = json.loads(request.body)
+                return 200, {}
             case "POST", ["v1", "batches"]:
-                return 200, self.batches.create(json.loads(request.body))
+                created = self.batches.create(json.loads(request.body))
+                if self.batches.plan.pop("unheard", False):
+                    return 500, {"error": {"message": "The server had an error."}}
+                return 200, created
             case "GET", ["v1", "batches"]:
                 return 200, self.batches.all()
             case "GET", ["v1", "batches", batch_id]:

@@ -103,8 +103,8 @@ class LLM(Backend):
         codes = swap_labels(_codes([[a.value for a in row] for row in again.answers]))
         return Annotation(votes, asked.used + again.used, prompt.version, Votes(check, codes))
 
-    def quote(self, task: Task) -> Estimate:
-        """Estimate what annotating would take; nothing is sent."""
+    def quote(self, task: Task, *, anew: bool = False) -> Estimate:
+        """Estimate what annotating would take; see `QuotingAnnotator.quote`."""
         from karl.llm.estimate import estimate
 
         pairs = np.concatenate([task.pairs, self._swapped_pairs(task)[:, ::-1]])
@@ -113,6 +113,7 @@ class LLM(Backend):
             task.account,
             votes=self.votes,
             per_request=self.pairs_per_request,
+            anew=anew,
         )
 
     def check(self) -> None:

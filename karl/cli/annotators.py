@@ -174,6 +174,8 @@ def _dollars(usd: float) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if 0 < seconds < 1:
+        return f"<{_NBSP}1{_NBSP}s"
     if seconds < _SHORT:
         return f"{seconds:.0f}{_NBSP}s"
     minutes = seconds / 60

@@ -9,6 +9,7 @@ from karl.reports.plot import plot_learning_curve
 from karl.reports.quality import confusion_table, quality_table
 from karl.reports.table import rounds_table, summary_lines
 from karl.runs.directory import Run
+from karl.stages.artefacts import QUALITY, Artefacts
 
 __all__ = ["show_quality", "show_results"]
 
@@ -36,11 +37,11 @@ def show_results(run: Run) -> None:
 
 def show_quality(run: Run) -> None:
     """Print how good the labels of a run's annotator are, if that was measured."""
-    file = run.artefacts.quality
+    file = run.folder / QUALITY
     if not file.exists():
         return
     console = Console()
-    found = run.artefacts.read_json(file)
+    found = Artefacts.read_json(file)
     console.print(quality_table({run.experiment.choices["llm"]: found}))
     console.print(confusion_table(found, "relation"))
     console.print(f"Quality: {file}", highlight=False, soft_wrap=True)

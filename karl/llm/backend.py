@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,8 +92,8 @@ class Backend:
     @field_validator("params")
     @classmethod
     def _hold_no_key(cls, params: dict[str, Any] | None) -> dict[str, Any] | None:
-        for name in params or ():
-            if any(word in name.lower() for word in _SECRET_WORDS) and name != "max_tokens":
+        for name in _names(params):
+            if any(word in name.lower() for word in _SECRET_WORDS) and not name.endswith("tokens"):
                 raise ValueError(f"'{name}' is not kept in a configuration: use the environment")
         return params
 
@@ -114,3 +115,12 @@ class Backend:
                 "params": self.params or {},
             }
         )
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Give all keys of nested values."""
+    if isinstance(value, dict):
+        yield from map(str, value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in inner:
+        yield from _names(part)

@@ -146,7 +146,7 @@ class Batches:
         )
         await self._write(lambda: self._store.prepare_batch(batch))
         try:
-            lines = await self._claimed(batch, requests)
+            lines = await self._claimed(client, batch, requests)
             if lines:
                 self._tell(f"batch of {len(lines):,} requests: sending")
                 await self._create(client, batch, b"".join(lines))
@@ -159,7 +159,9 @@ class Batches:
             raise
         return len(lines)
 
-    async def _claimed(self, batch: Batch, requests: list[_Request]) -> list[bytes]:
+    async def _claimed(
+        self, client: BatchClient, batch: Batch, requests: list[_Request]
+    ) -> list[bytes]:
         """Write the calls of a batch down; return those that may be sent."""
         lines = []
         for group in grouped(requests):
@@ -169,7 +171,7 @@ class Batches:
                 if call is None:
                     self._ledger.settle_held(request.most, Usage())
                 else:
-                    lines.append(BatchClient.line(call, request.body))
+                    lines.append(client.line(call, request.body))
         return lines
 
     def _claim(self, batch: Batch, requests: Sequence[_Request]) -> list[int | None]:

@@ -30,6 +30,7 @@ from openai.types import Batch  # isort: skip
 __all__ = ["BatchClient", "Line", "Status"]
 
 _ENDPOINT: Final = "/v1/chat/completions"
+_AZURE_ENDPOINT: Final = "/chat/completions"
 _TOKEN: Final = "karl"  # noqa: S105  a name in the metadata of a batch
 _NO_KEY: Final = "none"
 _OK: Final = 200
@@ -107,6 +108,7 @@ class BatchClient:
     def __init__(self, provider: Provider, backend: Backend) -> None:
         self._provider, self._backend = provider, backend
         self._model, self._kind, _, _ = litellm.get_llm_provider(backend.name)
+        self._endpoint: Any = _AZURE_ENDPOINT if self._kind == "azure" else _ENDPOINT
         self._redact = redactor()
         try:
             self._client = _client(self._kind, backend)
@@ -146,12 +148,13 @@ class BatchClient:
     @staticmethod
     def body(messages: Sequence[Message], options: Mapping[str, Any]) -> bytes:
         """Return a request in whole."""
-        return json.dumps({**options, "messages": list(messages)}, ensure_ascii=False).encode()
+        return json.dumps({**options, "messages": list(messages)}, ensure_ascii=False).encode(
+            errors="replace"
+        )
 
-    @staticmethod
-    def line(call: int, body: bytes) -> bytes:
+    def line(self, call: int, body: bytes) -> bytes:
         """Return a request as a line of a batch's file."""
-        head = {"custom_id": str(call), "method": "POST", "url": _ENDPOINT}
+        head = {"custom_id": str(call), "method": "POST", "url": self._endpoint}
         return json.dumps(head).encode()[:-1] + b', "body": ' + body + b"}\n"
 
     async def upload(self, content: bytes) -> str:
@@ -183,7 +186,7 @@ class BatchClient:
         try:
             batch = await self._client.batches.create(
                 completion_window="24h",
-                endpoint=_ENDPOINT,
+                endpoint=self._endpoint,
                 input_file_id=file,
                 metadata={_TOKEN: token},
             )

@@ -157,7 +157,12 @@ class Collector:
         if batch.sent_at is None:
             return await self.end(batch, lost=False, message="not sent")
         if batch.provider_id is None:
-            status = await client.find(batch.token, batch.sent_at)
+            try:
+                status = await client.find(batch.token, batch.sent_at)
+            except Refused:  # a server may have no list of its batches
+                if age_s(batch) < _FORGOTTEN_S:
+                    raise
+                return await self.end(batch, lost=True, message="nobody knows if it was created")
             if status is None:
                 self._tell("looking whether the provider created a batch")
                 late = age_s(batch) > LATE_S

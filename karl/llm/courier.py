@@ -79,6 +79,7 @@ class Courier:
         self.troubles: Counter[str] = Counter()
         self.n_answered = self.n_lost = 0
         self.lacks_choices = False
+        self._waits = False
 
     async def close(self) -> None:
         """Carry out all writes, close connections."""
@@ -137,6 +138,7 @@ class Courier:
         try:
             completion = await self.provider.complete(job.messages, schema, job.n_choices, longest)
             self._breaker.succeeded()
+            self._waited()
             self.bound.saw(completion.tokens_in)
             answers = self.read(job, completion)
             cost = self._prices.cost(completion.tokens_in, completion.tokens_out)
@@ -224,9 +226,15 @@ class Courier:
         return answers
 
     def read_refusal(self, job: Job, error: Unanswerable) -> list[NewAnswer]:
-        """Turn a refusal of the prompt into answers: the last word on these questions."""
+        """Turn a refusal of the prompt into answers.
+
+        It is the last word on a question, which would be refused again. Of several
+        nobody knows which one it was: each is asked once more, by itself.
+        """
         self.troubles["prompt refused for its content"] += 1
-        return [self._answer(job, key, None, str(error), final=True) for key in job.all_keys]
+        final = len(job.questions) == 1
+        raw = str(error) if final else ""
+        return [self._answer(job, key, None, raw, final=final) for key in job.all_keys]
 
     def _answer(self, job: Job, key: Key, value: Any, raw: str, *, final: bool) -> NewAnswer:
         question = next(q for q, keys in zip(job.questions, job.keys, strict=True) if key in keys)
@@ -248,7 +256,15 @@ class Courier:
         else:
             self._breaker.succeeded()
             self._limits.pause(asked)
-            self._tell(f"the provider asks to wait {asked:g} s" if asked else "")
+            if asked:
+                self._waits = True
+                self._tell(f"the provider asks to wait {asked:g} s")
+
+    def _waited(self) -> None:
+        """Take the note back that the provider asks to wait."""
+        if self._waits:
+            self._waits = False
+            self._tell("")
 
 
 def _failure(call: int, most: Usage, error: Transient) -> Outcome:

@@ -82,20 +82,18 @@ class Estimate:
         )
 
     def times(self, factor: float, what: str) -> Estimate:
-        """Return the estimate of so many times as much, none of it stored."""
-        fresh = self.answers / max(1, self.answers - self.stored) if self.calls else 0.0
-        scale = factor * fresh
+        """Return the estimate of so many times as much."""
         return replace(
             self,
             what=what,
             answers=round(self.answers * factor),
-            stored=0,
-            calls=round(self.calls * scale),
-            tokens_in=round(self.tokens_in * scale),
-            tokens_out=round(self.tokens_out * scale),
-            cost_usd=self.cost_usd * scale,
-            most_usd=self.most_usd * scale,
-            seconds=self.seconds * scale,
+            stored=round(self.stored * factor),
+            calls=round(self.calls * factor),
+            tokens_in=round(self.tokens_in * factor),
+            tokens_out=round(self.tokens_out * factor),
+            cost_usd=self.cost_usd * factor,
+            most_usd=self.most_usd * factor,
+            seconds=self.seconds * factor,
         )
 
 
@@ -107,8 +105,11 @@ def estimate(
     *,
     votes: int = 1,
     per_request: int = 1,
+    anew: bool = False,
 ) -> Estimate:
     """Estimate what `ask` with the same arguments would take; nothing is sent.
+
+    With `anew`, as if no question had been answered before.
 
     Raises
     ------
@@ -122,7 +123,7 @@ def estimate(
     found = {}
     if account.store.exists():
         with VoteStore(account.store) as store:
-            found = store.find(keys)
+            found = {} if anew else store.find(keys)
             experience = store.experience(backend.name, prompt.version)
     left = {
         question: tuple(key for key in of_question if key not in found or not found[key].final)

@@ -90,7 +90,7 @@ class Ledger:
         if limits.calls is not None and after.calls > limits.calls:
             return f"the budget of {limits.calls:,} calls (budget.calls) is used up"
         if limits.tokens is not None and after.tokens > limits.tokens:
-            return f"the budget of {limits.tokens:,} tokens (budget.tokens) is too small to go on"
+            return f"the budget of {limits.tokens:,} tokens (budget.tokens) is used up"
         if limits.usd is not None and after.cost_usd > limits.usd + _TOLERANCE_USD:
-            return f"the budget of USD {limits.usd:g} (budget.usd) is too small to go on"
+            return f"the budget of USD {limits.usd:g} (budget.usd) is used up"
         return None

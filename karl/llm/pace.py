@@ -87,7 +87,8 @@ class Breaker:
     async def admit(self) -> bool:
         """Wait until a request may be sent; return whether it is a probe."""
         while not self._closed.is_set():
-            if not self._probing:
+            # After the last probe nobody is let through: the one that failed ends it all.
+            if not self._probing and self._probes < len(self._pauses_s):
                 self._probing = True
                 pause = self._pauses_s[self._probes]
                 self._tell(f"the provider fails; trying again in {pause:g} s")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,11 +30,16 @@ __all__ = [
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 import litellm
+from litellm._internal_context import is_internal_call
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
 litellm.suppress_debug_info = True
 litellm.drop_params = True
 
+_ANY_SERVER: Final = "hosted_vllm"
+_WRAPPING: Final = re.compile(
+    r"^(?:litellm\.)?(?:\w+(?:Error|Exception|Timeout)(?:: | - ))+| ssl:<.*?>| ssl:\w+"
+)
 _PASSING: Final = {408, 409, 429}
 _TOO_MANY: Final = 429
 _CLIENT_ERRORS: Final = 400
@@ -192,7 +199,6 @@ class Provider:
         ConfigError
             If the price or a key is missing, or litellm does not know the provider.
         """
-        _ = self.prices
         model = self.backend.name
         try:
             _, provider, _, _ = litellm.get_llm_provider(model)
@@ -204,13 +210,20 @@ class Provider:
             ) from error
         if self.backend.batch and provider not in _BATCH_PROVIDERS:
             raise ConfigError(
-                f"{model}: litellm sends no batches to {provider}",
+                f"{model}: no batches can be sent to {provider}",
                 hint=f"Set llm.batch=false; it is for {', '.join(_BATCH_PROVIDERS)}.",
+            )
+        _ = self.prices
+        if provider == _ANY_SERVER and self.backend.api_base is None:
+            raise ConfigError(
+                f"{model}: nobody knows where its server is",
+                hint="Set llm.api_base=http://HOST:PORT/v1, or cards.api_base for cards.",
             )
         missing = litellm.validate_environment(model, api_base=self.backend.api_base)[
             "missing_keys"
         ]
-        missing = [name for name in missing if name.endswith("KEY")]
+        # Of Azure litellm calls all of three missing if one is, the URL and the version too.
+        missing = [name for name in missing if name.endswith("KEY") and not os.environ.get(name)]
         if missing:
             raise ConfigError(
                 f"{model}: the environment variable {' or '.join(missing)} is not set",
@@ -236,6 +249,9 @@ class Provider:
         Unanswerable
             If the provider refuses this prompt for its content.
         """
+        # Else litellm writes a record of every call for callbacks, of which karl has none: a fifth
+        # of its time.
+        is_internal_call.set(True)
         request = self._request(messages, schema, n, max_tokens)
         timeout = self.backend.timeout_s
         try:
@@ -316,7 +332,7 @@ def _listed_prices(model: str, kind: str, share: float) -> tuple[float | None, f
 def translated(error: Exception, backend: Backend) -> Exception:
     """Turn what litellm raises into one of three errors."""
     status: int | None = getattr(error, "status_code", None)
-    message = redact(str(error).split("\n")[0])[:_LONGEST_MESSAGE]
+    message = redact(_plain(str(error)))[:_LONGEST_MESSAGE]
     if isinstance(error, litellm.exceptions.ContentPolicyViolationError):
         return Unanswerable(message)
     if _has_no_quota(error):
@@ -343,6 +359,15 @@ _ADVICE: Final = {
     403: "The key does not allow this model; check it, or choose another llm.model.",
     404: "Check llm.model and llm.api_base.",
 }
+
+
+def _plain(message: str) -> str:
+    """Return what the provider said, without the names that litellm puts around it."""
+    line = _WRAPPING.sub("", message.split("\n")[0])
+    try:
+        return str(json.loads(line)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return line
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

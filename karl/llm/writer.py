@@ -14,7 +14,7 @@ T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 # Writes that come within this time are synced together.
-_GATHER_S: Final = 0.002
+_GATHER_S: Final = 0.004
 
 
 class Writer:

@@ -99,7 +99,9 @@ def compare_annotators(
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
         account = Account(payer, runs_dir / VOTE_STORE, experiment.budget, watch)
         contexts[name] = Context(experiment, home(), account)
-    for context in contexts.values():  # before the first is paid for
+    for context in contexts.values():  # before anything is paid for
+        context.check_annotator()
+    for context in contexts.values():
         context.experiment.llm.annotate(context.task(context.gold(0).items))
     everybody = [context.experiment.llm for context in contexts.values()]
     return {

@@ -209,6 +209,9 @@ class Run:
         """
         if self._exists:
             self._check_config()
+        annotates = self.experiment.budget.rounds > 0 and not seed_only
+        if annotates:
+            self.context.check_annotator()
         manifest = Manifest(
             name=self.name,
             config_sha256=_fixed_hash(self.config),
@@ -216,7 +219,7 @@ class Run:
             seed=self.experiment.seed,
             choices=self.experiment.choices,
         )
-        if self.experiment.budget.rounds > 0 and not seed_only:
+        if annotates:
             manifest = replace(manifest, prompt_sha256=self.context.check().prompt)
         with self.locked():
             # Asked again: another process may have made the run meanwhile.

@@ -23,8 +23,15 @@ __all__ = ["Forecast", "QuotingAnnotator", "QuotingCards", "forecast"]
 class QuotingAnnotator(Protocol):
     """An annotator that costs something and can tell how much."""
 
-    def quote(self, task: Task) -> Estimate:
-        """Estimate what annotating would take."""
+    def quote(self, task: Task, *, anew: bool = False) -> Estimate:
+        """Estimate what annotating would take; nothing is sent.
+
+        Parameters
+        ----------
+        task : Task
+        anew : bool
+            Whether answers that are stored are to be counted as if they were not.
+        """
         ...
 
 
@@ -124,7 +131,7 @@ def _forecast_rounds(
     asked = run.artefacts.asked_keys(number - 1)
     n_asked = sum(map(len, asked))
     pairs = _typical_selection(run, number, budget.allowance(n_asked))
-    first = llm.quote(context.task(pairs))
+    first = llm.quote(context.task(pairs), anew=True)  # pairs to come are others
     n_pairs = n_left * len(pairs)
     if budget.labels is not None:
         n_pairs = min(n_pairs, max(0, budget.labels - n_asked))

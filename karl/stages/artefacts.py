@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from karl.datasets import Catalogue, LabelledPairs, Votes, pair_keys
 from karl.files import atomic_path, write_json
 from karl.labels import NO_LABEL, Relation, to_relations
 
-__all__ = ["SEED_ROUND", "Artefacts"]
+__all__ = ["QUALITY", "SEED_ROUND", "Artefacts"]
 
 SEED_ROUND = 0
+QUALITY = Path("report/label_quality.json")
+_COST_DIGITS = 9
 _IDS = ("item_id_1", "item_id_2")
 
 
@@ -53,7 +55,7 @@ class Artefacts:
     @property
     def quality(self) -> Path:
         """How good its labels were."""
-        return self.folder / "report" / "label_quality.json"
+        return self.folder / QUALITY
 
     def model(self, number: int) -> Path:
         """The model fitted at the end of a round; round 0 is the seed."""
@@ -115,7 +117,7 @@ class Artefacts:
         total = Usage()
         for number in range(1, up_to + 1):
             total += Usage(**self.read_json(self.usage(number)))
-        return total
+        return replace(total, cost_usd=round(total.cost_usd, _COST_DIGITS))
 
     def write_labels(self, number: int, pairs: NDArray[np.int32], labels: NDArray[np.int8]) -> Path:
         """Write the pairs that were accepted, those with a label."""

@@ -51,9 +51,6 @@ class Context:
     @cached_property
     def dataset(self) -> Dataset:
         """The data set, its catalogue completed by item cards."""
-        llm = self.experiment.llm
-        if isinstance(llm, Remote) and self.experiment.budget.rounds > 0:
-            llm.check()  # before cards are paid for
         dataset = self.experiment.data.load()
         return replace(dataset, catalogue=self.experiment.cards.apply(dataset, self.account))
 
@@ -111,6 +108,17 @@ class Context:
     def _draws(self, pairs: LabelledPairs) -> NDArray[np.float64]:
         """One number per unordered pair that says what it may be used for, whatever the run."""
         return hash_uniform(pairs.keys, derive_seed(0, "gold"))
+
+    def check_annotator(self) -> None:
+        """Make sure that the annotator can be asked, before cards are paid for.
+
+        Raises
+        ------
+        ConfigError
+            If it lacks a key, a price or a package.
+        """
+        if isinstance(self.experiment.llm, Remote):
+            self.experiment.llm.check()
 
     def check(self) -> Annotation:
         """Ask every strategy for next to nothing, so that it says now what it cannot do.

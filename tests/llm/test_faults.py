@@ -305,6 +305,17 @@ def test_a_prompt_refused_for_its_content_is_one_invalid_vote(
     assert len(loopback.log()) == len(ASKED)
 
 
+def test_a_prompt_refused_for_one_of_its_questions_leaves_the_others_their_answers(
+    loopback: Loopback, tmp_path: Path
+) -> None:
+    rule = {"fault": "400", "times": -1, "match": ASKED[4].content}
+    loopback.faults(
+        {**rule, "code": "content_policy_violation", "message": "content management policy"}
+    )
+    answers = ask(backend(loopback.url), PROMPT, ASKED, account(tmp_path), per_request=4)
+    assert [i for i, votes_of in enumerate(values(answers)) if votes_of == [None]] == [4]
+
+
 def test_a_full_disk_is_a_readable_error(loopback: Loopback, tmp_path: Path) -> None:
     ask(backend(loopback.url), PROMPT, ASKED[:3], account(tmp_path))
     with closing(sqlite3.connect(tmp_path / STORE)) as database:

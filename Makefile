@@ -4,11 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.karl-ready
 
-.PHONY: help setup local run test lint format bench clean
+.PHONY: help setup local run test test-slow lint format bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## Make the virtual environment with torch and karl, if it is not there.
 
@@ -27,8 +27,11 @@ local: setup ## Add the small model that llm=local serves on this machine (about
 run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run
 
-test: setup ## Run the test suite, the slow tests included.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+test: setup ## Run the test suite without its slow tests.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
+
+test-slow: setup ## Run the slow tests: kills at random moments, a real model, figures on FBL.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow
 
 lint: setup ## Check style and types.
 	$(BIN)/ruff check .

@@ -16,7 +16,8 @@ from karl.llm.backend import Backend
 from karl.llm.batch_client import BatchClient, Line, Status
 from karl.llm.courier import Courier
 from karl.llm.jobs import Job
-from karl.llm.provider import Prices, Refused, Transient, Unanswerable
+from karl.llm.prices import Prices
+from karl.llm.provider import Refused, Transient, Unanswerable
 from karl.llm.question import Question
 from karl.llm.records import Batch, BatchCall, Key, NewAnswer, Outcome, Usage
 from karl.llm.stop import Stop

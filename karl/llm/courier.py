@@ -16,7 +16,8 @@ from karl.llm.bounds import TokenBound
 from karl.llm.jobs import Job
 from karl.llm.ledger import Ledger
 from karl.llm.pace import Breaker, Limits
-from karl.llm.provider import Completion, Prices, Provider, Refused, Transient, Unanswerable
+from karl.llm.prices import Prices
+from karl.llm.provider import Completion, Provider, Refused, Transient, Unanswerable
 from karl.llm.question import Prompt
 from karl.llm.records import Call, Key, NewAnswer, Outcome, Usage
 from karl.llm.stop import Stop
@@ -84,6 +85,9 @@ class Courier:
     async def close(self) -> None:
         """Carry out all writes, close connections."""
         self.writer.flush()
+        # A second Ctrl-C may come between a call's writing down and its sending.
+        with self._store.transaction():
+            self._store.withdraw_unsent(self._account.name)
         await self.provider.close()
 
     async def send(self, job: Job) -> list[NewAnswer]:

@@ -13,12 +13,12 @@ from typing import Any, Final, NoReturn
 
 from karl.errors import ConfigError, KarlError
 from karl.llm.backend import Backend
+from karl.llm.prices import Prices, find_prices
 from karl.llm.question import Message
 from karl.llm.redact import redact, redactor
 
 __all__ = [
     "Completion",
-    "Prices",
     "Provider",
     "Refused",
     "Transient",
@@ -44,12 +44,9 @@ _PASSING: Final = {408, 409, 429}
 _TOO_MANY: Final = 429
 _CLIENT_ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
-_PER_MILLION: Final = 1e6
 # The provider's own limit should strike first; this one is for connections that hang.
 _GRACE_S: Final = 5.0
 _LONGEST_MESSAGE: Final = 500
-# What OpenAI and Azure ask for requests in batches.
-_BATCH_DISCOUNT: Final = 0.5
 _BATCH_PROVIDERS: Final = ("openai", "azure", "hosted_vllm")
 
 
@@ -106,18 +103,6 @@ class Unanswerable(Exception):
 
 
 @dataclass(frozen=True)
-class Prices:
-    """US dollars per token of prompts and of answers."""
-
-    token_in: float
-    token_out: float
-
-    def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """Return US dollars."""
-        return tokens_in * self.token_in + tokens_out * self.token_out
-
-
-@dataclass(frozen=True)
 class Completion:
     """An answered request.
 
@@ -162,34 +147,21 @@ class Provider:
         ConfigError
             If neither knows.
         """
-        return self._prices("", 1.0)
+        return find_prices(self.backend, self._listed(), batch=False)
 
     @property
     def batch_prices(self) -> Prices:
-        """What the model costs in batches: half of what is stated, or litellm's price list.
+        """What the model costs in batches; see `prices`."""
+        return find_prices(self.backend, self._listed(), batch=True)
 
-        Raises
-        ------
-        ConfigError
-            If neither knows.
-        """
-        return self._prices("_batches", _BATCH_DISCOUNT)
-
-    def _prices(self, kind: str, share: float) -> Prices:
-        backend = self.backend
-        stated = (backend.price_in_usd_per_mtok, backend.price_out_usd_per_mtok)
-        listed = _listed_prices(backend.name, kind, share) if None in stated else (None, None)
-        prices = [
-            known if given is None else share * given / _PER_MILLION
-            for given, known in zip(stated, listed, strict=True)
-        ]
-        if prices[0] is None or prices[1] is None:
-            raise ConfigError(
-                f"nobody knows what the model '{backend.name}' costs",
-                hint="State it in US dollars per million tokens: llm.price_in_usd_per_mtok=… "
-                "llm.price_out_usd_per_mtok=… (0 means free), or cards.price_… for cards.",
-            )
-        return Prices(prices[0], prices[1])
+    def _listed(self) -> dict[str, Any]:
+        """Return what litellm's price list says of the model."""
+        if None not in (self.backend.price_in_usd_per_mtok, self.backend.price_out_usd_per_mtok):
+            return {}
+        try:
+            return dict(litellm.get_model_info(self.backend.name))
+        except Exception:  # litellm raises a bare Exception for a model that it does not list
+            return {}
 
     def check(self) -> None:
         """Make sure that requests can be sent and paid.
@@ -304,29 +276,6 @@ class Provider:
             litellm.token_counter(model=self.backend.name, text=text) for text in texts
         )
         return Completion(list(map(self._redact, texts)), int(tokens_in), int(tokens_out))
-
-
-def _listed_prices(model: str, kind: str, share: float) -> tuple[float | None, float | None]:
-    """Return litellm's prices of a token of prompts and answers, where it knows them.
-
-    Parameters
-    ----------
-    model : str
-    kind : str
-        End of the names of the prices.
-    share : float
-        Of the usual prices, where the list has none of this kind.
-    """
-    try:
-        listed: dict[str, Any] = dict(litellm.get_model_info(model))
-    except Exception:  # litellm raises a bare Exception for a model that it does not list
-        return None, None
-
-    def price(name: str) -> float | None:
-        own, usual = listed.get(f"{name}{kind}"), listed.get(name)
-        return own if own is not None or usual is None else share * usual
-
-    return price("input_cost_per_token"), price("output_cost_per_token")
 
 
 def translated(error: Exception, backend: Backend) -> Exception:

@@ -219,6 +219,19 @@ class VoteStore(BatchRows):
         self.settle(Outcome(number, "answered", Usage(), seconds))
         self.add(answer, number)
 
+    def withdraw_unsent(self, account: str) -> None:
+        """Write down that the open calls of an account were never sent, inside a transaction.
+
+        Only for the process that asks on the account, once nothing is in flight.
+        """
+        self._db.execute(
+            "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
+            "SELECT id, 'failed', ?, 0, 0, 0, 'not sent' FROM calls "
+            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
+            "AND id NOT IN (SELECT call FROM calls_in_batches)",
+            (now(), account),
+        )
+
     def spent(self, account: str) -> Usage:
         """Return what an account has spent: answered and lost calls."""
         return self._sum(

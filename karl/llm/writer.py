@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from karl.llm.store import VoteStore
 
@@ -13,12 +13,9 @@ __all__ = ["Writer"]
 T = TypeVar("T")
 _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
-# Writes that come within this time are synced together.
-_GATHER_S: Final = 0.004
-
 
 class Writer:
-    """Carries out writes of one event loop, those that come close together in one transaction.
+    """Carries out writes of one event loop, those of one turn of it in one transaction.
 
     A write is on the disk when its future is done. Syncing takes milliseconds
     on many disks: once for each of thousands of calls, it would take longer
@@ -42,7 +39,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         if not self._jobs:
-            loop.call_later(_GATHER_S, self.flush)
+            # Once everything else that is due has had its turn, and may have added writes.
+            loop.call_soon(self.flush)
         self._jobs.append((job, future))
         return await asyncio.shield(future)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
@@ -81,6 +83,7 @@ class Courier:
         self.n_answered = self.n_lost = 0
         self.lacks_choices = False
         self._waits = False
+        self._slots = asyncio.Semaphore(backend.concurrency)
 
     async def close(self) -> None:
         """Carry out all writes, close connections."""
@@ -131,43 +134,70 @@ class Courier:
 
     async def _attempt(self, job: Job) -> list[NewAnswer]:
         """Send a request once and write down what came of it."""
-        schema, longest = self.wanted(job)
         most = self.most(job, self._prices)
-        call, probe = await self._open(job, most)
+        call = await self._open(job, most)
         if call is None:
             return []
-        start = time.monotonic()
-        outcome = Outcome(call, "lost", most, message="given up on an interruption")
+        outcome = Outcome(call, "failed", Usage(), message="not sent")
         answers: list[NewAnswer] = []
         try:
-            completion = await self.provider.complete(job.messages, schema, job.n_choices, longest)
-            self._breaker.succeeded()
-            self._waited()
-            self.bound.saw(completion.tokens_in)
-            answers = self.read(job, completion)
-            cost = self._prices.cost(completion.tokens_in, completion.tokens_out)
-            used = Usage(1, completion.tokens_in, completion.tokens_out, cost)
-            outcome = Outcome(call, "answered", used, time.monotonic() - start)
-        except Transient as error:
-            outcome = _failure(call, most, error)
-            self._note(error, probe=probe)
-            raise
-        except Unanswerable as error:
-            self._breaker.succeeded()
-            answers = self.read_refusal(job, error)
-            outcome = Outcome(call, "answered", Usage(1), message=str(error))
-        except Refused as error:
-            outcome = Outcome(call, "failed", Usage(), message=error.message)
-            raise
+            async with self._slot() as probe:
+                outcome = Outcome(call, "lost", most, message="given up on an interruption")
+                try:
+                    outcome, answers = await self._exchange(call, job)
+                except Transient as error:
+                    outcome = _failure(call, most, error)
+                    self._note(error, probe=probe)
+                    raise
+                except Refused as error:
+                    outcome = Outcome(call, "failed", Usage(), message=error.message)
+                    raise
         finally:
             await self._settle(most, outcome, answers)
         return answers
+
+    async def _exchange(self, call: int, job: Job) -> tuple[Outcome, list[NewAnswer]]:
+        """Send a request and read its answer."""
+        schema, longest = self.wanted(job)
+        start = time.monotonic()
+        try:
+            completion = await self.provider.complete(job.messages, schema, job.n_choices, longest)
+        except Unanswerable as error:
+            self._breaker.succeeded()
+            refused = Outcome(call, "answered", Usage(1), message=str(error))
+            return refused, self.read_refusal(job, error)
+        seconds = time.monotonic() - start
+        self._breaker.succeeded()
+        self._waited()
+        self.bound.saw(completion.tokens_in)
+        cost = self._prices.cost(completion.tokens_in, completion.tokens_out)
+        used = Usage(1, completion.tokens_in, completion.tokens_out, cost)
+        return Outcome(call, "answered", used, seconds), self.read(job, completion)
 
     def wanted(self, job: Job) -> tuple[dict[str, Any], int]:
         """Return the schema of the answer to a request, and how many tokens it has at most."""
         n_questions = len(job.questions)
         longest = n_questions * (self._backend.max_tokens or self._prompt.max_tokens)
         return self._prompt.schema(n_questions), longest
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[bool]:
+        """Be one of the requests in flight; gives whether it probes if the provider is up again.
+
+        What has to stop all others is known to them before the next one has its turn.
+        """
+        with self._stop.waiting():
+            await self._slots.acquire()
+        try:
+            with self._stop.waiting():
+                await self._limits.resumed()
+                probe = await self._breaker.admit()
+            yield probe
+        except KarlError as error:
+            self._stop.halt(error)
+            raise
+        finally:
+            self._slots.release()
 
     def most(self, job: Job, prices: Prices) -> Usage:
         """Return what a request takes at most."""
@@ -181,31 +211,26 @@ class Courier:
         prompt, name = self._prompt, self._account.name
         return Call(name, prompt.kind, self._backend.name, prompt.version, job.all_keys, most)
 
-    async def _open(self, job: Job, most: Usage) -> tuple[int | None, bool]:
-        """Wait for a call's turn, reserve what it may take, write it down.
+    async def _open(self, job: Job, most: Usage) -> int | None:
+        """Reserve what a call may take and write it down, at the pace that the limits allow.
 
         Returns
         -------
         int or None
             Number of the call; None if some of its answers came in meanwhile, or
             may come from a batch.
-        bool
-            Whether it probes if the provider is up again.
         """
         call = self.call(job, most)
         while True:
             with self._stop.waiting():
                 await self._limits.admit(most.tokens)
-                probe = await self._breaker.admit()
                 await self.ledger.reserve(most)
             claim = await self.writer.write(lambda: self._store.claim(call))
             if claim.call is not None:
-                return claim.call, probe
+                return claim.call
             await self.ledger.settle(most, Usage())
-            if probe:
-                self._breaker.withdrawn()
             if not claim.busy:
-                return None, False
+                return None
             self._tell("another run is asking the same")
             await self._stop.sleep(_LOOK_AGAIN_S)
             self._tell("")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from typing import Final
 
 from karl.errors import KarlError
 from karl.files import hash_json
@@ -26,6 +27,9 @@ from karl.llm.store import VoteStore
 __all__ = ["Answers", "ask", "question_keys"]
 
 _log = logging.getLogger(__name__)
+
+# For so many requests in flight one is written down ahead, so that none waits for the disk.
+_AHEAD: Final = 4
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,9 @@ class _Desk:
             await self._together(partial(self._batches.send, chain(first, jobs)))
         elif not self._collector.holds(held):  # else that comes first: it may leave some budget
             everything = chain(first, jobs) if self._backend.batch else jobs
-            await self._together(partial(self._clerk, everything), self._backend.concurrency)
+            in_flight = self._backend.concurrency
+            clerks = in_flight + -(-in_flight // _AHEAD)
+            await self._together(partial(self._clerk, everything), clerks)
         if self._stop.reason is None:
             await self._together(partial(self._batches.collect, keys))
 

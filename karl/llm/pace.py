@@ -51,6 +51,10 @@ class Limits:
         if self._tokens is not None:
             # A request larger than a burst takes all of it.
             await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+        await self.resumed()
+
+    async def resumed(self) -> None:
+        """Wait for the end of a pause."""
         while (left := self._resume_at - asyncio.get_running_loop().time()) > 0:
             await asyncio.sleep(left)
 
@@ -106,10 +110,6 @@ class Breaker:
         if not self._closed.is_set():
             self._closed.set()
             self._tell("")
-
-    def withdrawn(self) -> None:
-        """Take note that a probe was not sent after all."""
-        self._probing = False
 
     def failed(self, message: str, *, probe: bool) -> None:
         """Take note of a failure.

@@ -68,8 +68,14 @@ def rows(store: Path, query: str, *parameters: object) -> list[tuple[Any, ...]]:
 
 
 def states(store: Path) -> Counter[str]:
-    """Return how many calls ended how; "open" are those without an outcome."""
-    query = "SELECT coalesce(state, 'open') FROM calls LEFT JOIN outcomes ON call = calls.id"
+    """Return how many calls ended how; "open" are those without an outcome.
+
+    Calls that were written down ahead, and then never sent as the asking stopped, do not count.
+    """
+    query = (
+        "SELECT coalesce(state, 'open') FROM calls LEFT JOIN outcomes ON call = calls.id "
+        "WHERE message IS NOT 'not sent'"
+    )
     return Counter(state for (state,) in rows(store, query))
 
 

@@ -116,7 +116,8 @@ def test_kills_lose_nothing_but_the_calls_in_flight(
     assert ended(asking(slow_server, tmp_path)) == 0
     check_that_every_vote_was_paid_once(slow_server, tmp_path)
     lost = states(tmp_path / STORE)["lost"]
-    assert 0 < lost <= kills * CONCURRENCY
+    # One for every four in flight is written down ahead: nobody knows if it was sent.
+    assert 0 < lost <= kills * CONCURRENCY * 5 / 4
     assert lost == reported(tmp_path, "calls were in flight when an earlier process of 'run' was")
     duplicates = len(slow_server.log()) - len(ASKED) * VOTES
     assert duplicates <= lost

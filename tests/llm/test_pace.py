@@ -208,15 +208,3 @@ def test_an_answer_to_another_request_closes_the_breaker() -> None:
         assert scene.admitted == [(0.5, False)] * 4 + [(PAUSES[0], True)]
 
     run(scenario())
-
-
-def test_a_probe_that_is_not_sent_makes_room_for_another() -> None:
-    async def scenario() -> None:
-        scene = Scene()
-        scene.open()
-        assert await scene.admit() is True
-        scene.breaker.withdrawn()
-        assert await scene.admit() is True
-        assert now() == 2 * PAUSES[0]
-
-    run(scenario())

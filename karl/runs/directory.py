@@ -209,7 +209,7 @@ class Run:
         """
         if self._exists:
             self._check_config()
-        annotates = self.experiment.budget.rounds > 0 and not seed_only
+        annotates = self.experiment.budget.rounds > 0 and not (seed_only or self._is_complete)
         if annotates:
             self.context.check_annotator()
         manifest = Manifest(
@@ -234,6 +234,11 @@ class Run:
     @property
     def _exists(self) -> bool:
         return (self.folder / "config.yaml").exists()
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether all rounds are done: a key is needed no more."""
+        return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
 
     def _data_hash(self) -> str:
         train = self.context.split.train

@@ -19,6 +19,7 @@ from karl.datasets import Dataset, LabelledPairs
 from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split
 from karl.encoders import ItemVectors, VectorStore
+from karl.errors import ConfigError
 from karl.features import Items
 from karl.labels import N_RELATIONS
 from karl.llm.account import Account
@@ -137,7 +138,16 @@ class Context:
         """
         experiment = self.experiment
         annotation = experiment.llm.annotate(self.task(np.empty((0, 2), np.int32)))
-        self.candidates([], number=1)
+        candidates = self.candidates([], number=1)
+        llm = experiment.llm
+        if isinstance(llm, Selective):
+            known = llm.can_answer(self.dataset, candidates.pairs)
+            if not known.all():
+                raise ConfigError(
+                    f"llm={experiment.choices['llm']}: {np.count_nonzero(~known):,} of "
+                    f"{len(known):,} candidate pairs have no votes on record",
+                    hint="Use candidates=recorded, which proposes only pairs on record.",
+                )
         one_pair, one_category = np.zeros((1, 2), np.int32), np.zeros(1, np.int32)
         pool = Pool(one_pair, one_category, predict=self.know_nothing)
         experiment.sampler.query(pool, experiment.budget.allowance(0), seed=0)

@@ -145,8 +145,9 @@ def test_a_strategy_that_cannot_be_imported_is_told_once() -> None:
 def test_pairs_without_recorded_votes_are_told(shop: Path) -> None:
     answer = karl("run", *settings(shop, "candidates=stratified"), *NAME)
     assert answer.code == 2
-    assert "no votes on record for" in answer.err
+    assert "candidate pairs have no votes on record" in answer.err
     assert answer.err.endswith("Use candidates=recorded, which proposes only pairs on record.\n")
+    assert not Path("runs").exists()
 
 
 def test_another_encoding_is_located(spoilt: Path) -> None:

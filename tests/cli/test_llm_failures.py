@@ -257,3 +257,16 @@ def test_of_two_processes_the_second_leaves_the_asking_to_the_first(
         done(finish(process))
         assert server.counts()["requests"] == A_ROUND * ROUNDS
     assert results(RUN) == results(labelled.folder)
+
+
+def test_a_run_that_is_done_needs_no_key_any_more(
+    shop: Path, loopback: Loopback, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [*plain(shop), "llm=openai", f"llm.api_base={loopback.url}", "budget.rounds=1"]
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    done(karl("run", *settings, *NAME))
+    monkeypatch.delenv("OPENAI_API_KEY")
+    done(karl("run", *settings, *NAME))
+    more = karl("run", "budget.rounds=2", *NAME)
+    assert more.code == 2
+    assert "OPENAI_API_KEY is not set" in more.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,15 +30,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write. It keeps the suffix of `target`, which some writers
-        look at.
+        Where to write; nothing is there yet. It keeps the suffix of `target`,
+        which some writers look at.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    # Whoever writes makes the file: an interruption before that leaves none behind.
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{target.suffix}")
     try:
         yield temporary
         temporary.chmod(0o644)

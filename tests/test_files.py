@@ -41,6 +41,9 @@ def test_the_old_content_stays_visible_while_the_new_one_is_written(tmp_path: Pa
 def test_the_temporary_file_keeps_folder_and_suffix(tmp_path: Path) -> None:
     with atomic_path(tmp_path / "values.npy") as temporary:
         assert (temporary.parent, temporary.suffix) == (tmp_path, ".npy")
+        assert not temporary.exists()
+        temporary.touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["values.npy"]
 
 
 def test_written_files_can_be_read_by_others(tmp_path: Path) -> None:

@@ -236,7 +236,8 @@ def test_a_run_killed_at_random_moments_ends_as_one_left_alone(
     # Every call that the server saw is written down; only those in flight were asked again.
     assert count["answered"] == A_ROUND * ROUNDS
     assert count["open"] == count["failed"] == 0
-    assert 0 < count["lost"] <= 3 * kills
+    # Three in flight, and one that was written down ahead.
+    assert 0 < count["lost"] <= 4 * kills
     assert len(log) <= sum(count.values())
     assert metrics(MORTAL)[-1]["llm_calls"] == A_ROUND * ROUNDS
     assert spent()[0] == count["answered"] + count["lost"]

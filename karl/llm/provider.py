@@ -61,7 +61,10 @@ async def _send_no_second_time(*_: Any, **__: Any) -> NoReturn:
     raise error
 
 
-AsyncHTTPHandler.single_connection_post_request = _send_no_second_time  # type: ignore[method-assign]
+# Later releases of litellm repeat only what never left this machine, and lack the method.
+_RESEND: Final = "single_connection_post_request"
+if hasattr(AsyncHTTPHandler, _RESEND):
+    setattr(AsyncHTTPHandler, _RESEND, _send_no_second_time)
 
 
 class Transient(Exception):

@@ -20,7 +20,7 @@ from karl.annotators.prompt import (
     pair_content,
     template_text,
 )
-from karl.datasets import Catalogue, Votes
+from karl.datasets import Catalogue, Votes, ordered_pair_keys
 from karl.datasets.catalogue import ITEM_ID, TITLE
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
@@ -161,7 +161,7 @@ class LLM(Backend):
 
     def _swapped_pairs(self, task: Task) -> NDArray[np.int32]:
         """Return the pairs that are asked in the other order too, whatever the round."""
-        keys = task.pairs[:, 0].astype(np.int64) << 32 | task.pairs[:, 1]
+        keys = ordered_pair_keys(task.pairs)
         return task.pairs[hash_uniform(keys, derive_seed(_SEED, "swapped")) < self.swapped]
 
 

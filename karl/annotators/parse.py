@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from karl.labels import N_LABELS, FunctionLabel
+from karl.llm.chat import FENCE, number_of, spoken
 
 __all__ = ["Problem", "find_problem", "parse_labels"]
 
@@ -24,7 +25,6 @@ Problem = Literal["empty", "json", "label"]
 _Entry = tuple[int | None, int | None]
 """A pair's number, None if none was given, and its label, None if it is invalid."""
 
-_NO_PAIR: Final = 0
 _LISTS: Final = ("answers", "labels")
 
 # What may stand before a bare label, as in "The final answer is: label 5".
@@ -39,10 +39,8 @@ _ITEM: Final = re.compile(
     r"(?:items?|商品)\s*[12](?:\s*(?:and|or|と|・|、|,|&)\s*(?:item|商品)?\s*[12])?", re.IGNORECASE
 )
 _END: Final = re.compile(r"(?:です|だ)?[\s.。!]*$")
-_FENCE: Final = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
-_MARKUP: Final = re.compile(rf"{_FENCE.pattern}|[*_`\"'“”「」]", re.MULTILINE)
+_MARKUP: Final = re.compile(rf"{FENCE.pattern}|[*_`\"'“”「」]", re.MULTILINE)
 _SEVERAL: Final = re.compile(r"\[?\s*([1-9](?:[\s,、;]+[1-9])*)\s*\]?")
-_PAIR: Final = re.compile(r"(?:pair[\s_]?)?([0-9]{1,4})", re.IGNORECASE)
 
 
 def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
@@ -60,7 +58,7 @@ def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
     list of int or None, length n_pairs
         Codes 1 to 9; None where there is no label, or more than one.
     """
-    text = _without_thoughts(text)
+    text = spoken(text)
     plain = unicodedata.normalize("NFKC", text)
     # As it came first: NFKC makes a quotation mark of a full-width one inside a text.
     documents = _documents(text) or _documents(plain)
@@ -77,18 +75,10 @@ def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
 
 def find_problem(text: str) -> Problem:
     """Say what is wrong with an answer in which `parse_labels` found no label."""
-    text = _without_thoughts(text)
+    text = spoken(text)
     if not text.strip():
         return "empty"
     return "label" if _documents(text) else "json"
-
-
-def _without_thoughts(text: str) -> str:
-    """Leave out what a reasoning model thinks aloud, which may weigh several labels."""
-    if text.lstrip().startswith(("{", "[")):  # then the tag is a part of some rationale
-        return text
-    thoughts, _, rest = text.rpartition("</think>")
-    return rest if thoughts or "<think>" not in text else ""
 
 
 class _Repeated(ValueError):
@@ -112,7 +102,7 @@ def _documents(text: str) -> list[Any]:
     answer behind it may be a quotation, or a part of an answer.
     """
     try:
-        return [_DECODER.decode(_FENCE.sub("", text).strip())]
+        return [_DECODER.decode(FENCE.sub("", text).strip())]
     except (ValueError, RecursionError):
         pass
     found, end = [], 0
@@ -138,14 +128,8 @@ def _entries(value: Any) -> list[_Entry]:
 def _entry(value: Any) -> _Entry:
     if not isinstance(value, dict):
         return None, _label(value)
-    pair = _pair(value["pair"]) if "pair" in value else None
+    pair = number_of(value["pair"], "pair") if "pair" in value else None
     return pair, _label(value.get("label"))
-
-
-def _pair(value: Any) -> int:
-    if isinstance(value, str) and (match := _PAIR.fullmatch(value.strip())):
-        return int(match[1])
-    return value if isinstance(value, int) and not isinstance(value, bool) else _NO_PAIR
 
 
 def _label(value: Any) -> int | None:

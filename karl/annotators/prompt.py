@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karl.annotators.parse import find_problem, parse_labels
-from karl.datasets import LabelledPairs
+from karl.datasets import LabelledPairs, ordered_pair_keys
 from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.labels import N_LABELS
+from karl.llm.chat import ask_again, message, numbers_to, object_of
 from karl.llm.question import Message, Question
 from karl.llm.templates import Template, as_data, load_template
 from karl.seeds import derive_seed, hash_uniform
@@ -42,7 +43,6 @@ _VARIABLES: Final = {
 _PROBLEMS: Final = ("empty", "json", "label")
 _TOKENS: Final = 32
 _TOKENS_WITH_RATIONALE: Final = 256
-_MOST_QUOTED: Final = 500
 _KANA_OR_KANJI: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff66-\uff9f]")
 
 
@@ -107,17 +107,17 @@ class LabelPrompt:
         options = {"rationale": self.rationale, "several": several}
         system = self.template.render("system", examples=self.examples, **options)
         user = self.template.render("user", pairs=pairs, **options)
-        return [_message("system", system), _message("user", user)]
+        return [message("system", system), message("user", user)]
 
     def schema(self, n_questions: int) -> dict[str, Any]:
         """Return the JSON schema of an answer, in the part of it that "strict" modes know."""
-        answer: dict[str, Any] = {"label": _one_of(N_LABELS)}
+        answer: dict[str, Any] = {"label": numbers_to(N_LABELS)}
         if self.rationale:
             answer = {"rationale": {"type": "string"}} | answer
         if n_questions == 1:
-            return _object(answer)
-        answer = {"pair": _one_of(n_questions)} | answer
-        return _object({"answers": {"type": "array", "items": _object(answer)}})
+            return object_of(answer)
+        answer = {"pair": numbers_to(n_questions)} | answer
+        return object_of({"answers": {"type": "array", "items": object_of(answer)}})
 
     def parse(self, text: str, n_questions: int) -> list[int | None]:
         """Read an answer; see `parse_labels`."""
@@ -130,10 +130,7 @@ class LabelPrompt:
         if '"answers"' in answer or '"pair"' in answer:
             return [system, user]  # it answered several questions, which are not shown again
         again = self.template.render("repair", problem=problem, rationale=self.rationale)
-        if problem == "empty":  # providers refuse empty messages, some two of a role in a row
-            return [system, _message("user", f"{user['content']}\n\n{again}")]
-        quoted = answer.strip()[:_MOST_QUOTED]
-        return [system, user, _message("assistant", quoted), _message("user", again)]
+        return ask_again([system, user], "" if problem == "empty" else answer, again)
 
 
 def template_text(language: Language, path: str | None = None) -> Template:
@@ -196,7 +193,7 @@ def choose_examples(labelled: LabelledPairs, n: int, seed: int) -> NDArray[np.in
         If there are fewer than `n` different pairs with a label.
     """
     # Item order is part of a pair here, as it is part of its label.
-    key_of = labelled.items[:, 0].astype(np.int64) << 32 | labelled.items[:, 1]
+    key_of = ordered_pair_keys(labelled.items)
     _, first = np.unique(key_of, return_index=True)
     usable = first[labelled.labels[first] > 0]
     if n > len(usable):
@@ -220,23 +217,6 @@ def _pairs(contents: Sequence[str]) -> str:
     if len(contents) == 1:
         return contents[0]
     return "\n\n".join(f"<pair_{k}>\n{text}\n</pair_{k}>" for k, text in enumerate(contents, 1))
-
-
-def _message(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
-
-
-def _one_of(highest: int) -> dict[str, Any]:
-    return {"type": "integer", "enum": list(range(1, highest + 1))}
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def _try_out(template: Template) -> None:

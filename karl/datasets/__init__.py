@@ -2,7 +2,7 @@
 
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.dataset import Cards, Dataset, DatasetSource
-from karl.datasets.pairs import Annotations, LabelledPairs, Votes, pair_keys
+from karl.datasets.pairs import Annotations, LabelledPairs, Votes, ordered_pair_keys, pair_keys
 
 __all__ = [
     "Annotations",
@@ -12,5 +12,6 @@ __all__ = [
     "DatasetSource",
     "LabelledPairs",
     "Votes",
+    "ordered_pair_keys",
     "pair_keys",
 ]

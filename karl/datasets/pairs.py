@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from karl.labels import N_RELATIONS, to_relations
 
-__all__ = ["Annotations", "LabelledPairs", "Source", "Votes", "pair_keys"]
+__all__ = ["Annotations", "LabelledPairs", "Source", "Votes", "ordered_pair_keys", "pair_keys"]
 
 Source = Literal["human", "llm"]
 
@@ -32,6 +32,11 @@ def pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
     low = items.min(axis=1).astype(np.int64)
     high = items.max(axis=1).astype(np.int64)
     return np.asarray((low << 32) | high)
+
+
+def ordered_pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return one number per pair that tells the order of its items too; see `pair_keys`."""
+    return np.asarray((items[:, 0].astype(np.int64) << 32) | items[:, 1])
 
 
 @dataclass(frozen=True, eq=False)

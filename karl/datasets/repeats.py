@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.datasets.pairs import LabelledPairs
+from karl.datasets.pairs import LabelledPairs, ordered_pair_keys
 
 __all__ = ["conflicts", "repeats_ordered", "repeats_unordered"]
 
@@ -21,9 +21,7 @@ def repeats_ordered(pairs: LabelledPairs) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (n,)
     """
-    items = pairs.items.astype(np.int64)
-    keys = (items[:, 0] << 32) | items[:, 1]
-    return _repeats(keys)
+    return _repeats(ordered_pair_keys(pairs.items))
 
 
 def repeats_unordered(pairs: LabelledPairs) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from karl.enrichment.categories import CategoryList, clean_name
+from karl.llm.chat import FENCE, number_of, spoken
 
 __all__ = ["Card", "parse_additions", "parse_cards"]
 
@@ -26,9 +27,6 @@ _MAX_TEXT: Final = 200
 _MAX_ENTRY: Final = 80
 _MAX_ENTRIES: Final = 8
 _NOTHING: Final = frozenset({"", "-", "none", "nothing", "n/a", "null"})
-_FENCE: Final = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
-_NUMBER: Final = re.compile(r"(?:item[\s_]?)?([0-9]{1,4})", re.IGNORECASE)
-_NO_ITEM: Final = 0
 
 
 def parse_cards(text: str, n_items: int, categories: CategoryList | None) -> list[Card | None]:
@@ -52,7 +50,7 @@ def parse_cards(text: str, n_items: int, categories: CategoryList | None) -> lis
     if n_items == 1 and not values:
         values = _endless(text)
     entries = [entry for value in values for entry in _entries(value, "cards", TEXTS)]
-    numbers = [_number(entry["item"]) if "item" in entry else None for entry in entries]
+    numbers = [number_of(entry["item"], "item") if "item" in entry else None for entry in entries]
     cards = [_card(entry, categories) for entry in entries]
     if set(numbers) <= {None}:
         if n_items == 1:
@@ -94,7 +92,7 @@ def _documents(text: str) -> tuple[bool, list[Any]]:
 
     Where an outer value is broken off, those inside it that are whole are found.
     """
-    text = _FENCE.sub("", _without_thoughts(text)).strip()
+    text = FENCE.sub("", spoken(text)).strip()
     try:
         return True, [json.loads(text)]
     except (ValueError, RecursionError):
@@ -125,13 +123,6 @@ def _endless(text: str) -> list[Any]:
     return [card] if isinstance(last, list) and len(last) > _MAX_ENTRIES else []
 
 
-def _without_thoughts(text: str) -> str:
-    if text.lstrip().startswith(("{", "[")):
-        return text
-    thoughts, _, rest = text.rpartition("</think>")
-    return rest if thoughts or "<think>" not in text else ""
-
-
 def _entries(value: Any, name: str, needed: Sequence[str]) -> list[dict[str, Any]]:
     """Return the objects of an answer that are meant as entries of its list."""
     if isinstance(value, dict):
@@ -140,12 +131,6 @@ def _entries(value: Any, name: str, needed: Sequence[str]) -> list[dict[str, Any
         else:
             value = [value] if any(key in value for key in needed) else []
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _number(value: Any) -> int:
-    if isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
-        return int(match[1])
-    return value if isinstance(value, int) and not isinstance(value, bool) else _NO_ITEM
 
 
 def _only(cards: Sequence[Card | None]) -> Card | None:

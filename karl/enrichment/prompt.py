@@ -12,6 +12,7 @@ from karl.enrichment.categories import MAX_MAJORS, OTHER, CategoryList
 from karl.enrichment.parse import LISTS, TEXTS, Card, parse_additions, parse_cards
 from karl.errors import ConfigError
 from karl.files import hash_json
+from karl.llm.chat import ask_again, message, numbers_to, object_of
 from karl.llm.question import Message, Question
 from karl.llm.templates import Template, as_data, load_template
 
@@ -26,7 +27,6 @@ _CARD_VARIABLES: Final = {
 _SURVEY_VARIABLES: Final = {"system": ("max_majors",), "user": ("survey",), "repair": ()}
 _CARD_TOKENS: Final = 400
 _SURVEY_TOKENS: Final = 4000
-_MOST_QUOTED: Final = 500
 # Providers allow some hundreds of values in a schema, and slow down with many.
 _MOST_IN_SCHEMA: Final = 200
 
@@ -71,7 +71,7 @@ class CardPrompt:
         if several:
             contents = [f"Item {number}: {text}" for number, text in enumerate(contents, 1)]
         user = self.template.render("user", items="\n".join(contents), several=several)
-        return [_message("system", self._system(several)), _message("user", user)]
+        return [message("system", self._system(several)), message("user", user)]
 
     def schema(self, n_questions: int) -> dict[str, Any]:
         """Return the JSON schema of an answer, in the part of it that "strict" modes know."""
@@ -81,9 +81,9 @@ class CardPrompt:
             card["fine_category"] = _one_of(self.categories.fines)
         card |= {name: {"type": "array", "items": {"type": "string"}} for name in LISTS}
         if n_questions == 1:
-            return _object(card)
-        number = {"type": "integer", "enum": list(range(1, n_questions + 1))}
-        return _object({"cards": {"type": "array", "items": _object({"item": number} | card)}})
+            return object_of(card)
+        number = numbers_to(n_questions)
+        return object_of({"cards": {"type": "array", "items": object_of({"item": number} | card)}})
 
     def parse(self, text: str, n_questions: int) -> list[Card | None]:
         """Read an answer; see `parse_cards`."""
@@ -94,7 +94,7 @@ class CardPrompt:
         chat = self.messages([question])
         if '"cards"' in answer or '"item"' in answer:
             return chat  # it answered several questions, which are not shown again
-        return _asked_again(chat, answer, self.template.render("repair", several=False))
+        return ask_again(chat, answer, self.template.render("repair", several=False))
 
     def _system(self, several: bool) -> str:
         # Long where there are many categories, and the same for every request.
@@ -140,13 +140,13 @@ class SurveyPrompt:
         (question,) = questions
         system = self.template.render("system", max_majors=MAX_MAJORS)
         user = self.template.render("user", survey=question.content)
-        return [_message("system", system), _message("user", user)]
+        return [message("system", system), message("user", user)]
 
     def schema(self, n_questions: int) -> dict[str, Any]:
         """Return the JSON schema of an answer."""
         names = ("major_category", "fine_category")
-        addition = _object({name: {"type": "string"} for name in names})
-        return _object({"additions": {"type": "array", "items": addition}})
+        addition = object_of({name: {"type": "string"} for name in names})
+        return object_of({"additions": {"type": "array", "items": addition}})
 
     def parse(self, text: str, n_questions: int) -> list[list[list[str]] | None]:
         """Read an answer; see `parse_additions`."""
@@ -154,7 +154,7 @@ class SurveyPrompt:
 
     def repair(self, question: Question, answer: str) -> list[Message]:
         """Return the chat that asks one question again after an invalid answer."""
-        return _asked_again(self.messages([question]), answer, self.template.render("repair"))
+        return ask_again(self.messages([question]), answer, self.template.render("repair"))
 
 
 def card_template(path: str | None = None) -> Template:
@@ -198,28 +198,7 @@ def survey_content(categories: CategoryList, titles: Iterable[str]) -> str:
     return f"<categories>\n{categories.shown()}\n</categories>\n\n{items}"
 
 
-def _asked_again(chat: list[Message], answer: str, again: str) -> list[Message]:
-    system, user = chat
-    quoted = answer.strip()[:_MOST_QUOTED]
-    if not quoted:  # providers refuse empty messages, some two of a role in a row
-        return [system, _message("user", f"{user['content']}\n\n{again}")]
-    return [system, user, _message("assistant", quoted), _message("user", again)]
-
-
-def _message(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
-
-
 def _one_of(names: Iterable[str]) -> dict[str, Any]:
     """Return the schema of a name from a list, or of any text where the list is long."""
     values = list(dict.fromkeys([*names, OTHER]))
     return {"type": "string"} | ({"enum": values} if len(values) <= _MOST_IN_SCHEMA else {})
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

@@ -17,16 +17,12 @@ from typing import Any, Final, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from karl.errors import BudgetExhausted, KarlError
-from karl.llm.account import Account
-from karl.llm.backend import Backend
 from karl.llm.batch_client import BatchClient, Status
 from karl.llm.batch_collect import LATE_S, Collector, age_s, grouped
 from karl.llm.courier import Courier, pause
 from karl.llm.jobs import Job
 from karl.llm.provider import Refused, Transient
 from karl.llm.records import Batch, Key, Usage
-from karl.llm.stop import Stop
-from karl.llm.store import VoteStore
 
 __all__ = ["FEW", "Batches"]
 
@@ -56,30 +52,18 @@ class Batches:
 
     Parameters
     ----------
-    backend : Backend
-    account : Account
-    store : VoteStore
-        The account must be open.
-    stop : Stop
     courier : Courier
+        Whose requests they are.
     collector : Collector
         Brings in what they hold.
     tell : callable
         Told what is waited for; "" when nothing is.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        account: Account,
-        store: VoteStore,
-        stop: Stop,
-        courier: Courier,
-        collector: Collector,
-        tell: Callable[[str], None],
-    ) -> None:
-        self._backend, self._account, self._store, self._stop = backend, account, store, stop
+    def __init__(self, courier: Courier, collector: Collector, tell: Callable[[str], None]) -> None:
         self._courier, self._collector, self._tell = courier, collector, tell
+        self._backend, self._account = courier.backend, courier.account
+        self._store, self._stop = courier.store, courier.stop
         self._ledger = courier.ledger
         self._write = courier.writer.write
         self._refusal: BudgetExhausted | None = None

@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from typing import Final, TypeVar
 
 from karl.errors import KarlError
-from karl.llm.account import Account
-from karl.llm.backend import Backend
 from karl.llm.batch_client import BatchClient, Line, Status
 from karl.llm.courier import Courier
 from karl.llm.jobs import Job
@@ -20,8 +18,6 @@ from karl.llm.prices import Prices
 from karl.llm.provider import Refused, Transient, Unanswerable
 from karl.llm.question import Question
 from karl.llm.records import Batch, BatchCall, Key, NewAnswer, Outcome, Usage
-from karl.llm.stop import Stop
-from karl.llm.store import VoteStore
 
 __all__ = ["LATE_S", "Collector", "age_s", "grouped"]
 
@@ -53,11 +49,6 @@ class Collector:
 
     Parameters
     ----------
-    backend : Backend
-    account : Account
-    store : VoteStore
-        The account must be open.
-    stop : Stop
     courier : Courier
         Reads answers, keeps the ledger, counts troubles.
     tell : callable
@@ -73,16 +64,13 @@ class Collector:
 
     def __init__(
         self,
-        backend: Backend,
-        account: Account,
-        store: VoteStore,
-        stop: Stop,
         courier: Courier,
         tell: Callable[[str], None],
         give_up: Callable[[Sequence[Key], str], None],
     ) -> None:
-        self._backend, self._account, self._store, self._stop = backend, account, store, stop
         self._courier, self._tell, self._give_up = courier, tell, give_up
+        self._backend, self._account = courier.backend, courier.account
+        self._store, self._stop = courier.store, courier.stop
         self._ledger = courier.ledger
         self._write = courier.writer.write
         self._failures = 0

@@ -67,8 +67,8 @@ class Courier:
         stop: Stop,
         tell: Callable[[str], None],
     ) -> None:
-        self._backend, self._prompt, self._account = backend, prompt, account
-        self._store, self._stop, self._tell = store, stop, tell
+        self.backend, self._prompt, self.account = backend, prompt, account
+        self.store, self.stop, self._tell = store, stop, tell
         self.provider = Provider(backend)
         self.provider.check()
         self._prices = self.provider.prices
@@ -89,8 +89,8 @@ class Courier:
         """Carry out all writes, close connections."""
         self.writer.flush()
         # A second Ctrl-C may come between a call's writing down and its sending.
-        with self._store.transaction():
-            self._store.withdraw_unsent(self._account.name)
+        with self.store.transaction():
+            self.store.withdraw_unsent(self.account.name)
         await self.provider.close()
 
     async def send(self, job: Job) -> list[NewAnswer]:
@@ -116,7 +116,7 @@ class Courier:
         def gives_up(state: RetryCallState) -> bool:
             nonlocal limited
             limited += _transient(state).limited
-            retries = self._backend.retries
+            retries = self.backend.retries
             if limited > _PATIENCE_WHEN_LIMITED * max(1, retries):
                 return True
             return state.attempt_number - limited > retries
@@ -125,7 +125,7 @@ class Courier:
             retry=lambda state: isinstance(_error(state), Transient),
             stop=gives_up,
             wait=pause,
-            sleep=self._stop.sleep,
+            sleep=self.stop.sleep,
             reraise=True,
         ):
             with attempt:
@@ -177,7 +177,7 @@ class Courier:
     def wanted(self, job: Job) -> tuple[dict[str, Any], int]:
         """Return the schema of the answer to a request, and how many tokens it has at most."""
         n_questions = len(job.questions)
-        longest = n_questions * (self._backend.max_tokens or self._prompt.max_tokens)
+        longest = n_questions * (self.backend.max_tokens or self._prompt.max_tokens)
         return self._prompt.schema(n_questions), longest
 
     @asynccontextmanager
@@ -186,15 +186,15 @@ class Courier:
 
         What has to stop all others is known to them before the next one has its turn.
         """
-        with self._stop.waiting():
+        with self.stop.waiting():
             await self._slots.acquire()
         try:
-            with self._stop.waiting():
+            with self.stop.waiting():
                 await self._limits.resumed()
                 probe = await self._breaker.admit()
             yield probe
         except KarlError as error:
-            self._stop.halt(error)
+            self.stop.halt(error)
             raise
         finally:
             self._slots.release()
@@ -208,8 +208,8 @@ class Courier:
 
     def call(self, job: Job, most: Usage) -> Call:
         """Return a request as it is written down."""
-        prompt, name = self._prompt, self._account.name
-        return Call(name, prompt.kind, self._backend.name, prompt.version, job.all_keys, most)
+        prompt, name = self._prompt, self.account.name
+        return Call(name, prompt.kind, self.backend.name, prompt.version, job.all_keys, most)
 
     async def _open(self, job: Job, most: Usage) -> int | None:
         """Reserve what a call may take and write it down, at the pace that the limits allow.
@@ -222,24 +222,24 @@ class Courier:
         """
         call = self.call(job, most)
         while True:
-            with self._stop.waiting():
+            with self.stop.waiting():
                 await self._limits.admit(most.tokens)
                 await self.ledger.reserve(most)
-            claim = await self.writer.write(lambda: self._store.claim(call))
+            claim = await self.writer.write(lambda: self.store.claim(call))
             if claim.call is not None:
                 return claim.call
             await self.ledger.settle(most, Usage())
             if not claim.busy:
                 return None
             self._tell("another run is asking the same")
-            await self._stop.sleep(_LOOK_AGAIN_S)
+            await self.stop.sleep(_LOOK_AGAIN_S)
             self._tell("")
 
     async def _settle(self, most: Usage, outcome: Outcome, answers: list[NewAnswer]) -> None:
         self.n_answered += outcome.state == "answered"
         self.n_lost += outcome.state == "lost"
         try:
-            await self.writer.write(lambda: self._store.settle(outcome, answers))
+            await self.writer.write(lambda: self.store.settle(outcome, answers))
         finally:
             await self.ledger.settle(most, outcome.used)
 
@@ -267,17 +267,17 @@ class Courier:
 
     def _answer(self, job: Job, key: Key, value: Any, raw: str, *, final: bool) -> NewAnswer:
         question = next(q for q, keys in zip(job.questions, job.keys, strict=True) if key in keys)
-        kind, model, version = self._prompt.kind, self._backend.name, self._prompt.version
+        kind, model, version = self._prompt.kind, self.backend.name, self._prompt.version
         return NewAnswer(key, kind, question.items, model, version, value, raw, repaired=final)
 
     def _note(self, error: Transient, *, probe: bool) -> None:
         """Take note of a failure for the moment; it may be one too many."""
         self.troubles[error.trouble] += 1
         asked = error.retry_after or 0
-        if asked > self._backend.max_wait_s:
+        if asked > self.backend.max_wait_s:
             raise KarlError(
                 f"the provider asks to wait {asked:g} s, longer than "
-                f"llm.max_wait_s={self._backend.max_wait_s:g}",
+                f"llm.max_wait_s={self.backend.max_wait_s:g}",
                 hint="All answers are kept. Run the same command later to go on.",
             )
         if not error.limited:

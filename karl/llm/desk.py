@@ -138,9 +138,8 @@ class _Desk:
         self._courier = Courier(
             self._backend, self._prompt, self._account, self._store, self._stop, self._tell
         )
-        means = (self._backend, self._account, self._store, self._stop, self._courier)
-        self._collector = Collector(*means, self._tell, self._give_up)
-        self._batches = Batches(*means, self._collector, self._tell)
+        self._collector = Collector(self._courier, self._tell, self._give_up)
+        self._batches = Batches(self._courier, self._collector, self._tell)
         self._total = sum(map(len, wanted.values()))
         try:
             with self._stop.on_signals(self._tell):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 __all__ = [
     "SCHEMA",
@@ -23,6 +23,7 @@ __all__ = [
 Key = tuple[str, int]
 """Hash of a question and the number of the vote on it, from 0."""
 
+_COST_DIGITS: Final = 9
 VERSION = 1
 SCHEMA = """
 CREATE TABLE calls (
@@ -136,6 +137,10 @@ class Usage:
 
     def __sub__(self, other: Usage) -> Usage:
         return self + Usage(-other.calls, -other.tokens_in, -other.tokens_out, -other.cost_usd)
+
+    def rounded(self) -> Usage:
+        """Return the same without the last bits, in which sums differ by their order."""
+        return replace(self, cost_usd=round(self.cost_usd, _COST_DIGITS))
 
     @property
     def tokens(self) -> int:

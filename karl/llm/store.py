@@ -34,7 +34,6 @@ from karl.llm.records import (
 
 __all__ = ["VoteStore"]
 
-_COST_DIGITS: Final = 9
 _PATIENCE_S: Final = 120.0
 _RESTORE: Final = "Restore it from a backup, or move it away to start an empty one."
 # Another process may hold an account for a moment to look whether its owner is alive.
@@ -224,13 +223,7 @@ class VoteStore(BatchRows):
 
         Only for the process that asks on the account, once nothing is in flight.
         """
-        self._db.execute(
-            "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
-            "SELECT id, 'failed', ?, 0, 0, 0, 'not sent' FROM calls "
-            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
-            "AND id NOT IN (SELECT call FROM calls_in_batches)",
-            (now(), account),
-        )
+        self._end_open(account, lost=False, message="not sent")
 
     def spent(self, account: str) -> Usage:
         """Return what an account has spent: answered and lost calls."""
@@ -282,8 +275,7 @@ class VoteStore(BatchRows):
 
     def _sum(self, query: str, value: str) -> Usage:
         calls, tokens_in, tokens_out, cost = self._db.execute(query, (value,)).fetchone()
-        # Sums of the same numbers in another order differ in the last bits.
-        return Usage(calls, int(tokens_in), int(tokens_out), round(cost, _COST_DIGITS))
+        return Usage(calls, int(tokens_in), int(tokens_out), cost).rounded()
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -328,13 +320,20 @@ class VoteStore(BatchRows):
         Those of a batch that was sent are not: the provider goes on with it.
         """
         self._end_unsent_batches(account)
+        return self._end_open(account, lost=True, message="in flight when its process was killed")
+
+    def _end_open(self, account: str, *, lost: bool, message: str) -> int:
+        """End the open calls of an account that are in no batch; return how many there were.
+
+        Those that are lost count with the most that they can have taken, others with nothing.
+        """
+        share = int(lost)
         return self._db.execute(
             "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
-            "SELECT id, 'lost', ?, max_tokens_in, max_tokens_out, max_cost_usd, "
-            "'in flight when its process was killed' FROM calls "
-            "WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
+            "SELECT id, ?, ?, ? * max_tokens_in, ? * max_tokens_out, ? * max_cost_usd, ? "
+            "FROM calls WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
             "AND id NOT IN (SELECT call FROM calls_in_batches)",
-            (now(), account),
+            ("lost" if lost else "failed", now(), *3 * [share], message, account),
         ).rowcount
 
     def _lock(self, name: str, patience_s: float = 0) -> FileLock:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +15,8 @@ from karl.llm.account import Account
 from karl.llm.estimate import Estimate
 from karl.runs.directory import Run
 from karl.samplers import Pool
-from karl.stages.artefacts import SEED_ROUND
+from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.stages.context import Context
 
 __all__ = ["Forecast", "QuotingAnnotator", "QuotingCards", "forecast"]
 
@@ -88,21 +90,23 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
         Empty where nothing costs anything.
     """
     found = Forecast()
-    _forecast_cards(run, found)
+    context = _with_cards(run, found)
     llm, rounds = run.experiment.llm, run.experiment.budget.rounds
     if not isinstance(llm, QuotingAnnotator):
         return found
+    artefacts = Artefacts(run.folder, context.dataset.catalogue)
     if n_gold is not None:
-        gold = run.context.gold(n_gold)
-        found.lines.append(replace(llm.quote(run.context.task(gold.items)), what="gold pairs"))
-    number, pairs = _open_selection(run)
+        gold = context.gold(n_gold)
+        found.lines.append(replace(llm.quote(context.task(gold.items)), what="gold pairs"))
+    number, pairs = _open_selection(run, artefacts)
     if pairs is not None:
-        found.lines.append(replace(llm.quote(run.context.task(pairs)), what=f"round {number}"))
+        found.lines.append(replace(llm.quote(context.task(pairs)), what=f"round {number}"))
         found.notes.append(f"Round {number}: the pairs that are selected.")
         number += 1
     n_left = rounds - number + 1
     if n_left > 0:
-        _forecast_rounds(run, llm, number, n_left, found)
+        asked = artefacts.asked_keys(number - 1)
+        _forecast_rounds(context, llm, asked, number, n_left, found)
     found.notes.append(
         "Tokens and time: measured on earlier answers to the same prompt."
         if found.lines and all(line.measured for line in found.lines)
@@ -111,26 +115,41 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
     return found
 
 
-def _forecast_cards(run: Run, found: Forecast) -> None:
-    cards, context = run.experiment.cards, run.context
+@dataclass(frozen=True)
+class _StandIns:
+    """Cards in place of those that are yet to be written; they cost nothing."""
+
+    cards: QuotingCards
+
+    def apply(self, dataset: Dataset, account: Account) -> Catalogue:
+        """Return the catalogue with stand-ins; see `Cards.apply`."""
+        return self.cards.preview(dataset)
+
+
+def _with_cards(run: Run, found: Forecast) -> Context:
+    """Estimate the cards; return a context in which none is written."""
+    cards = run.experiment.cards
     if not isinstance(cards, QuotingCards):
-        return
-    dataset = run.experiment.data.load()
-    lines = cards.quote(dataset, run.account)
+        return run.context
+    lines = cards.quote(run.experiment.data.load(), run.account)
     found.lines += lines
-    if any(line.calls for line in lines):
-        # Cards are written before anything else: what follows has to do without them.
-        context.__dict__["dataset"] = replace(dataset, catalogue=cards.preview(dataset))
-        found.notes.append("Rounds: estimated without the cards, which are yet to be written.")
+    if not any(line.calls for line in lines):
+        return run.context
+    # Cards are written before anything else: what follows has to do without them.
+    found.notes.append("Rounds: estimated without the cards, which are yet to be written.")
+    return replace(run.context, experiment=replace(run.experiment, cards=_StandIns(cards)))
 
 
 def _forecast_rounds(
-    run: Run, llm: QuotingAnnotator, number: int, n_left: int, found: Forecast
+    context: Context,
+    llm: QuotingAnnotator,
+    asked: Sequence[NDArray[np.int64]],
+    number: int,
+    n_left: int,
+    found: Forecast,
 ) -> None:
-    context, budget = run.context, run.experiment.budget
-    asked = run.artefacts.asked_keys(number - 1)
-    n_asked = sum(map(len, asked))
-    pairs = _typical_selection(run, number, budget.allowance(n_asked))
+    budget, n_asked = context.experiment.budget, sum(map(len, asked))
+    pairs = _typical_selection(context, asked, number)
     first = llm.quote(context.task(pairs), anew=True)  # pairs to come are others
     n_pairs = n_left * len(pairs)
     if budget.labels is not None:
@@ -143,7 +162,7 @@ def _forecast_rounds(
     )
 
 
-def _open_selection(run: Run) -> tuple[int, NDArray[np.int32] | None]:
+def _open_selection(run: Run, artefacts: Artefacts) -> tuple[int, NDArray[np.int32] | None]:
     """Return the round that comes next, and its pairs if it has selected them."""
     if not (run.folder / "manifest.json").exists():
         return SEED_ROUND + 1, None
@@ -151,13 +170,15 @@ def _open_selection(run: Run) -> tuple[int, NDArray[np.int32] | None]:
     while manifest.done("label", number):
         number += 1
     selected = manifest.done("select", number)
-    return number, run.artefacts.read_selected(number) if selected else None
+    return number, artefacts.read_selected(number) if selected else None
 
 
-def _typical_selection(run: Run, number: int, limit: int | None) -> NDArray[np.int32]:
-    context = run.context
-    asked = run.artefacts.asked_keys(number - 1)
+def _typical_selection(
+    context: Context, asked: Sequence[NDArray[np.int64]], number: int
+) -> NDArray[np.int32]:
+    experiment = context.experiment
     candidates = context.candidates(asked, number)
     pool = Pool(candidates.pairs, candidates.categories, context.know_nothing)
-    chosen = run.experiment.sampler.query(pool, limit, context.seed("sampler", number))
+    limit = experiment.budget.allowance(sum(map(len, asked)))
+    chosen = experiment.sampler.query(pool, limit, context.seed("sampler", number))
     return candidates.pairs[chosen]

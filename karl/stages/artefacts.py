@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ __all__ = ["QUALITY", "SEED_ROUND", "Artefacts"]
 
 SEED_ROUND = 0
 QUALITY = Path("report/label_quality.json")
-_COST_DIGITS = 9
 _IDS = ("item_id_1", "item_id_2")
 
 
@@ -117,7 +116,7 @@ class Artefacts:
         total = Usage()
         for number in range(1, up_to + 1):
             total += Usage(**self.read_json(self.usage(number)))
-        return replace(total, cost_usd=round(total.cost_usd, _COST_DIGITS))
+        return total.rounded()
 
     def write_labels(self, number: int, pairs: NDArray[np.int32], labels: NDArray[np.int8]) -> Path:
         """Write the pairs that were accepted, those with a label."""

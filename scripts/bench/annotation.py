@@ -34,7 +34,7 @@ from karl.llm.provider import Provider, litellm
 SERVER = Path(__file__).parents[2] / "tests" / "llm" / "loopback_server.py"
 PAIRS, VOTES, IN_FLIGHT, LATENCY_S = 368, 3, 32, 0.05
 CALLS = PAIRS * VOTES
-# distilabel on the same task, measured when the project was planned (see README).
+# A yardstick: what distilabel was measured to do when karl was planned. It is not run here.
 DISTILABEL_PER_S = 62
 
 

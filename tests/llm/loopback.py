@@ -112,3 +112,16 @@ def loopback(loopback_process: Loopback) -> Loopback:
     """A server without history, whose faults end with the test."""
     loopback_process.reset()
     return loopback_process
+
+
+@pytest.fixture(scope="session")
+def slow_process() -> Iterator[Loopback]:
+    """A server slow enough for a process to die while it waits."""
+    with serve(latency=0.05) as server:
+        yield server
+
+
+@pytest.fixture
+def slow_server(slow_process: Loopback) -> Loopback:
+    slow_process.reset()
+    return slow_process

@@ -6,7 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from llm.asking import (
     texts,
     votes,
 )
-from llm.loopback import Loopback, serve
+from llm.loopback import Loopback
 
 from karl.llm.desk import ask, question_keys
 from karl.llm.question import Question
@@ -35,19 +35,6 @@ ASKED = questions(120)
 VOTES = 3
 KILLS = 20
 CONCURRENCY = 16
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    """A server slow enough for a process to die while it waits."""
-    with serve(latency=0.05) as running:
-        yield running
-
-
-@pytest.fixture
-def slow_server(server: Loopback) -> Loopback:
-    server.reset()
-    return server
 
 
 def wait_for(condition: Callable[[], bool], process: BaseProcess) -> None:

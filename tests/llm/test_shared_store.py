@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from llm.asking import (
     PROMPT,
     STORE,
@@ -21,7 +19,7 @@ from llm.asking import (
     values,
     votes,
 )
-from llm.loopback import Loopback, serve
+from llm.loopback import Loopback
 
 from karl.llm.desk import ask
 from karl.llm.question import Question
@@ -30,18 +28,6 @@ EVERYTHING = questions(90)
 # Each process asks some that the other does not; they meet in the middle.
 OURS, THEIRS = EVERYTHING[:70], EVERYTHING[20:]
 VOTES = 2
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Loopback]:
-    with serve(latency=0.05) as running:
-        yield running
-
-
-@pytest.fixture
-def slow_server(server: Loopback) -> Loopback:
-    server.reset()
-    return server
 
 
 def wait_until_seen(server: Loopback, n_requests: int) -> None:

@@ -63,10 +63,13 @@ class BalancedBagging:
         members = []
         for _ in range(self.n_members):
             sample = _balanced_sample(relations, rng, replace=self.bootstrap)
+            # A pair that was drawn twice counts twice, which costs less than two rows.
+            drawn, times = np.unique(sample, return_counts=True)
             members.append(
                 fit_logistic(
-                    inputs.matrix[sample],
-                    relations[sample],
+                    inputs.matrix[drawn],
+                    relations[drawn],
+                    weights=times,
                     penalty=parameters.get("penalty", DEFAULT_PENALTY),
                     max_iter=self.max_iter,
                 )

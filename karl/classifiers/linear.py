@@ -80,6 +80,7 @@ def fit_logistic(
     penalty: float,
     max_iter: int,
     balanced: bool = False,
+    weights: NDArray[np.integer] | None = None,
 ) -> LinearCommittee:
     """Fit one multinomial logistic regression with an L2 penalty.
 
@@ -97,6 +98,8 @@ def fit_logistic(
         Iterations of the solver (L-BFGS) at most.
     balanced : bool
         Weight classes by the inverse of their frequency.
+    weights : ndarray of int, shape (n,), optional
+        How often each pair counts; once when left out.
 
     Returns
     -------
@@ -106,8 +109,9 @@ def fit_logistic(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
+    n_pairs = len(relations) if weights is None else int(weights.sum())
     model = LogisticRegression(
-        C=1 / (penalty * len(relations)),
+        C=1 / (penalty * n_pairs),
         max_iter=max_iter,
         class_weight="balanced" if balanced else None,
     )
@@ -115,7 +119,7 @@ def fit_logistic(
     # solver that stops at max_iter still gives a model; the limit is the user's.
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(matrix, relations)
+        model.fit(matrix, relations, sample_weight=weights)
     if len(model.classes_) != N_RELATIONS:
         raise ValueError(f"the training pairs have only the classes {model.classes_.tolist()}")
     return LinearCommittee(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,23 @@ from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pairs import LabelledPairs
 from karl.errors import ConfigError, DataError
 from karl.labels import Relation
+from karl.memo import Memo
 from karl.seeds import Seed
 
-__all__ = ["ClusterSplit", "IdOodSplit", "IdSplit", "OodSplit", "Split", "SplitRule"]
+__all__ = [
+    "ClusterSplit",
+    "Folds",
+    "IdOodSplit",
+    "IdSplit",
+    "OodSplit",
+    "Split",
+    "SplitRule",
+    "checked",
+    "fold_of",
+]
+
+# Dealing pairs to folds takes a second, and is the same for all folds.
+_FOLDS: Final[Memo[NDArray[np.int64]]] = Memo()
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -65,7 +79,7 @@ class SplitRule(Protocol):
 
 
 @dataclass(frozen=True)
-class _Folds:
+class Folds:
     """The number of folds, and the one that is held out.
 
     Parameters
@@ -83,21 +97,21 @@ class _Folds:
     seed: Seed = 0
 
     @model_validator(mode="after")
-    def _fold_exists(self) -> _Folds:
+    def _fold_exists(self) -> Folds:
         if self.fold >= self.n_folds:
             raise ValueError(f"split.fold={self.fold}: folds are 0 to {self.n_folds - 1}")
         return self
 
 
 @dataclass(frozen=True)
-class IdSplit(_Folds):
+class IdSplit(Folds):
     """k-fold inside the in-distribution labels; folds keep unordered pairs together."""
 
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold; see `SplitRule.divide`."""
         pairs = _named(dataset, ID)
-        held_out = _fold_of(pairs, self.n_folds, self.seed) == self.fold
-        return _checked(Split(pairs.take(~held_out), {ID: pairs.take(held_out)}))
+        held_out = fold_of(pairs, self.n_folds, self.seed) == self.fold
+        return checked(Split(pairs.take(~held_out), {ID: pairs.take(held_out)}))
 
 
 @dataclass(frozen=True)
@@ -107,23 +121,23 @@ class OodSplit:
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Take both sets whole; see `SplitRule.divide`."""
         train, ood = _named(dataset, ID), _named(dataset, OOD)
-        return _checked(Split(_without(train, ood), {OOD: ood}))
+        return checked(Split(_without(train, ood), {OOD: ood}))
 
 
 @dataclass(frozen=True)
-class IdOodSplit(_Folds):
+class IdOodSplit(Folds):
     """Train on all in-distribution folds but one; evaluate on that one and on OOD."""
 
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold and the OOD set; see `SplitRule.divide`."""
         pairs, ood = _named(dataset, ID), _named(dataset, OOD)
-        held_out = _fold_of(pairs, self.n_folds, self.seed) == self.fold
+        held_out = fold_of(pairs, self.n_folds, self.seed) == self.fold
         train = _without(pairs.take(~held_out), ood)
-        return _checked(Split(train, {ID: pairs.take(held_out), OOD: ood}))
+        return checked(Split(train, {ID: pairs.take(held_out), OOD: ood}))
 
 
 @dataclass(frozen=True)
-class ClusterSplit(_Folds):
+class ClusterSplit(Folds):
     """Hold out whole categories: OOD with the same annotators and questionnaire.
 
     The categories are dealt to the folds so that these hold about equally many
@@ -145,7 +159,7 @@ class ClusterSplit(_Folds):
         fold_of = _deal(categories, self.n_folds, self.seed)
         n_held_out = (fold_of[categories] == self.fold).sum(axis=1)
         train, test = pairs.take(n_held_out == 0), pairs.take(n_held_out == 2)
-        return _checked(Split(train, {OOD: test}))
+        return checked(Split(train, {OOD: test}))
 
 
 def _named(dataset: Dataset, name: str) -> LabelledPairs:
@@ -158,8 +172,13 @@ def _named(dataset: Dataset, name: str) -> LabelledPairs:
     return dataset.pairs[name]
 
 
-def _fold_of(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
+def fold_of(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
     """Return the fold of each pair, stratified by relation, grouped by unordered pair."""
+    made_from = (pairs.fingerprint, n_folds, seed)
+    return _FOLDS.get(made_from, lambda: _draw_folds(pairs, n_folds, seed))
+
+
+def _draw_folds(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     for relation in Relation:
@@ -194,7 +213,14 @@ def _without(train: LabelledPairs, evaluation: LabelledPairs) -> LabelledPairs:
     return train.take(~np.isin(train.keys, evaluation.keys))
 
 
-def _checked(split: Split) -> Split:
+def checked(split: Split) -> Split:
+    """Return a split after making sure that every set holds every relation.
+
+    Raises
+    ------
+    DataError
+        If one does not.
+    """
     for name, pairs in split.evaluation.items():
         if len(pairs) == 0:
             raise DataError(

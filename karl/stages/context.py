@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 
 from karl.annotators import Annotation, Annotator, Remote, Selective, Task
 from karl.candidates import CandidatePairs
+from karl.categories import ItemCategories
 from karl.classifiers import PairInputs
 from karl.config.experiment import Experiment
+from karl.config.identity import identity
 from karl.datasets import Dataset, LabelledPairs
 from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split
 from karl.encoders import ItemVectors, VectorStore
 from karl.errors import ConfigError
 from karl.features import Items
+from karl.files import hash_json
 from karl.labels import N_RELATIONS
 from karl.llm.account import Account
+from karl.memo import Memo
 from karl.samplers import Pool
 from karl.seeds import derive_seed, hash_uniform
 
@@ -30,6 +34,9 @@ __all__ = ["Context"]
 
 # Of the training pairs an annotator may be shown; it is measured on the others.
 _SHARE_OF_EXAMPLES: Final = 0.2
+
+# Clustering takes seconds, and the runs of a sweep share its outcome.
+_CATEGORIES: Final[Memo[ItemCategories]] = Memo()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +73,22 @@ class Context:
     def items(self) -> Items:
         """Vectors, categories and prices of all items."""
         catalogue, vectors = self.dataset.catalogue, self.vectors
-        categories = self.experiment.categories.assign(catalogue, vectors.values)
+        categories = self._categories()
         log_price = None
         if catalogue.has(PRICE):
             prices = catalogue.table[PRICE].cast(float).to_numpy()
             with np.errstate(divide="ignore", invalid="ignore"):
                 log_price = np.where(prices > 0, np.log(prices), np.nan).astype(np.float32)
         return Items(vectors, categories, log_price)
+
+    def _categories(self) -> ItemCategories:
+        experiment, catalogue = self.experiment, self.dataset.catalogue
+        rule = experiment.categories
+        made_from = (
+            hash_json([identity(rule), identity(experiment.encoder)]),
+            catalogue.fingerprint,
+        )
+        return _CATEGORIES.get(made_from, lambda: rule.assign(catalogue, self.vectors.values))
 
     @cached_property
     def split(self) -> Split:

@@ -17,6 +17,7 @@ __all__ = [
     "NO_LABEL",
     "N_LABELS",
     "N_RELATIONS",
+    "RELATION_NAMES",
     "FunctionLabel",
     "Relation",
     "swap_labels",
@@ -37,6 +38,10 @@ class Relation(IntEnum):
     COMPLEMENTARY = 0
     SUBSTITUTE = 1
     UNRELATED = 2
+
+
+RELATION_NAMES: Final = tuple(relation.name.lower() for relation in Relation)
+"""Names of the relations as files and tables have them, by their values."""
 
 
 class FunctionLabel(IntEnum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import polars as pl
@@ -16,7 +15,7 @@ from karl.datasets.catalogue import FINE, MAJOR, PRICE, Catalogue
 from karl.datasets.dataset import Dataset
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.datasets.repeats import conflicts, repeats_unordered
-from karl.labels import N_LABELS, N_RELATIONS, FunctionLabel, Relation, to_relations
+from karl.labels import N_LABELS, N_RELATIONS, RELATION_NAMES, FunctionLabel, to_relations
 
 __all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "describe"]
 
@@ -130,9 +129,6 @@ class Description:
     has_cards: bool
 
 
-_RELATION_NAMES: Final = tuple(relation.name.lower() for relation in Relation)
-
-
 def describe(dataset: Dataset) -> Description:
     """Count what a data set holds.
 
@@ -216,7 +212,7 @@ def _known(value: float) -> float | None:
 
 def _per_relation(relations: NDArray[np.int8]) -> dict[str, int]:
     counts = np.bincount(relations, minlength=N_RELATIONS).tolist()
-    return dict(zip(_RELATION_NAMES, counts, strict=True))
+    return dict(zip(RELATION_NAMES, counts, strict=True))
 
 
 def _per_label(labels: NDArray[np.int8]) -> dict[int, int]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from karl.consensus.base import Level
-from karl.labels import FunctionLabel, Relation
+from karl.labels import RELATION_NAMES, FunctionLabel
 
 __all__ = ["Quality", "confusion_table", "quality_markdown", "quality_table"]
 
@@ -109,7 +109,7 @@ def confusion_table(quality: Quality, level: Level) -> Table:
     if found is None:
         raise ValueError("no pair has a human label among the nine")
     if level == "relation":
-        names = headers = [relation.name.lower() for relation in Relation]
+        names = headers = list(RELATION_NAMES)
         title = "Human relation (rows) and accepted relation (columns)"
         caption = None
     else:

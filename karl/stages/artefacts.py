@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,32 +15,27 @@ from numpy.typing import NDArray
 from karl.annotators import Annotation, Usage
 from karl.datasets import Catalogue, LabelledPairs, Votes, pair_keys
 from karl.files import atomic_path, write_json
-from karl.labels import NO_LABEL, Relation, to_relations
+from karl.labels import NO_LABEL, RELATION_NAMES, Relation, to_relations
 
-__all__ = ["QUALITY", "SEED_ROUND", "Artefacts"]
+__all__ = ["QUALITY", "SEED_ROUND", "Artefacts", "RunFiles"]
 
 SEED_ROUND = 0
 QUALITY = Path("report/label_quality.json")
 _IDS = ("item_id_1", "item_id_2")
+_RELATIONS = np.array(RELATION_NAMES)
 
 
 @dataclass(frozen=True)
-class Artefacts:
-    """Reads and writes the artefacts in a run's folder.
-
-    Item ids, not row numbers, are written, so that the files mean something
-    by themselves. Every file appears whole or not at all.
+class RunFiles:
+    """Where the artefacts in a run's folder are.
 
     Parameters
     ----------
     folder : Path
         The run's folder.
-    catalogue : Catalogue
-        Maps item ids to row numbers.
     """
 
     folder: Path
-    catalogue: Catalogue
 
     @property
     def hyperparameters(self) -> Path:
@@ -64,6 +60,10 @@ class Artefacts:
         """Scores of a round's model on every evaluation set."""
         return self._round(number) / "evaluation.json"
 
+    def predictions(self, number: int) -> Path:
+        """What a round's model predicted for every pair of every evaluation set."""
+        return self._round(number) / "predictions.parquet"
+
     def selected(self, number: int) -> Path:
         """Pairs that a round sends to the annotator, the most wanted first."""
         return self._round(number) / "selected.csv"
@@ -83,6 +83,32 @@ class Artefacts:
     def labels(self, number: int) -> Path:
         """Pairs that the consensus accepted, with their labels."""
         return self._round(number) / "labels.csv"
+
+    @staticmethod
+    def read_json(path: Path) -> Any:
+        """Return the content of a JSON artefact."""
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _round(self, number: int) -> Path:
+        return self.folder / ("seed" if number == SEED_ROUND else f"rounds/{number:04d}")
+
+
+@dataclass(frozen=True)
+class Artefacts(RunFiles):
+    """Reads and writes the artefacts in a run's folder.
+
+    Item ids, not row numbers, are written, so that the files mean something
+    by themselves. Every file appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    catalogue : Catalogue
+        Maps item ids to row numbers.
+    """
+
+    catalogue: Catalogue
 
     def write_selected(
         self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
@@ -121,8 +147,7 @@ class Artefacts:
     def write_labels(self, number: int, pairs: NDArray[np.int32], labels: NDArray[np.int8]) -> Path:
         """Write the pairs that were accepted, those with a label."""
         accepted = labels != NO_LABEL
-        names = np.array([relation.name.lower() for relation in Relation])
-        relations = names[to_relations(labels[accepted])]
+        relations = _RELATIONS[to_relations(labels[accepted])]
         columns = {"label": labels[accepted], "relation": relations}
         return self._write(self.labels(number), pairs[accepted], columns)
 
@@ -135,19 +160,36 @@ class Artefacts:
             found.append(LabelledPairs(pairs, to_relations(labels), labels, "llm"))
         return found
 
-    @staticmethod
-    def read_json(path: Path) -> Any:
-        """Return the content of a JSON artefact."""
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    def _round(self, number: int) -> Path:
-        return self.folder / ("seed" if number == SEED_ROUND else f"rounds/{number:04d}")
+    def write_predictions(
+        self,
+        number: int,
+        evaluation: Mapping[str, LabelledPairs],
+        predicted: Mapping[str, NDArray[np.float32]],
+    ) -> Path:
+        """Write true relations and class probabilities, shape (n, 3), of the evaluation sets."""
+        tables = [
+            pl.DataFrame(
+                {
+                    "eval_set": [name] * len(pairs),
+                    **self._ids(pairs.items),
+                    "truth": _RELATIONS[pairs.relations],
+                    **{_RELATIONS[k]: predicted[name][:, k] for k in Relation},
+                }
+            )
+            for name, pairs in evaluation.items()
+        ]
+        path = self.predictions(number)
+        with atomic_path(path) as temporary:
+            pl.concat(tables).write_parquet(temporary)
+        return path
 
     def _write(self, path: Path, pairs: NDArray[np.int32], columns: dict[str, Any]) -> Path:
-        ids = {name: self.catalogue.ids.gather(pairs[:, k]) for k, name in enumerate(_IDS)}
         with atomic_path(path) as temporary:
-            pl.DataFrame({**ids, **columns}).write_csv(temporary)
+            pl.DataFrame({**self._ids(pairs), **columns}).write_csv(temporary)
         return path
+
+    def _ids(self, pairs: NDArray[np.int32]) -> dict[str, pl.Series]:
+        return {name: self.catalogue.ids.gather(pairs[:, k]) for k, name in enumerate(_IDS)}
 
     def _read(self, path: Path) -> tuple[pl.DataFrame, NDArray[np.int32]]:
         # Ids such as 001071 are text: nothing is inferred.

@@ -28,14 +28,21 @@ def evaluate(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     Returns
     -------
     list of Path
-        The file written: scores by evaluation set, diversity and how many rows
-        it was taken from, counts of labels, cumulative usage.
+        The files written: what was predicted for every pair; and scores by
+        evaluation set, diversity and how many rows it was taken from, counts of
+        labels, cumulative usage.
     """
     model = context.experiment.classifier.load(artefacts.model(number))
-    scores = {}
-    for name, pairs in context.split.evaluation.items():
-        predicted = model.member_probabilities(context.inputs(pairs.items)).mean(axis=0)
-        scores[name] = asdict(score(pairs.relations, predicted.argmax(axis=1)))
+    evaluation = context.split.evaluation
+    predicted = {
+        name: model.member_probabilities(context.inputs(pairs.items)).mean(axis=0)
+        for name, pairs in evaluation.items()
+    }
+    scores = {
+        name: asdict(score(pairs.relations, predicted[name].argmax(axis=1)))
+        for name, pairs in evaluation.items()
+    }
+    artefacts.write_predictions(number, evaluation, predicted)
     pairs = context.training_pairs(artefacts.read_labels(number))
     spread = diversity(context.inputs(pairs.items).matrix, seed=context.seed("diversity", number))
     n_human = len(context.split.train)
@@ -50,4 +57,4 @@ def evaluate(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
             "usage": asdict(artefacts.read_usage(number)),
         },
     )
-    return [artefacts.evaluation(number)]
+    return [artefacts.predictions(number), artefacts.evaluation(number)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from filelock import FileLock
+
 from karl import __version__
 from karl.classifiers import Parameters
 from karl.config.identity import identity
@@ -59,9 +61,12 @@ def _tuned(context: Context) -> Parameters:
     }
     stored = context.store / "tuned" / f"{hash_json(question)[:32]}.json"
     if not stored.exists():
-        found = classifier.tuning.search(
-            classifier, inputs, train.relations, train.keys, tuning_seed
-        )
-        write_json(stored, found)
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(stored.with_suffix(".lock")):  # one process searches, the others wait
+            if not stored.exists():
+                found = classifier.tuning.search(
+                    classifier, inputs, train.relations, train.keys, tuning_seed
+                )
+                write_json(stored, found)
     parameters: Parameters = Artefacts.read_json(stored)
     return parameters

@@ -92,5 +92,6 @@ def test_no_rounds_are_the_seed_alone(shop: Path) -> None:
         "seed/hyperparameters.json",
         "seed/model.safetensors",
         "seed/evaluation.json",
+        "seed/predictions.parquet",
         "report/learning_curve.png",
     }

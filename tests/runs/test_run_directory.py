@@ -29,6 +29,7 @@ OF_A_ROUND = (
     "usage.json",
     "labels.csv",
     "model.safetensors",
+    "predictions.parquet",
     "evaluation.json",
 )
 
@@ -46,7 +47,7 @@ def failing(*arguments: str) -> Answer:
 
 def test_a_run_consists_of_these_files(in_one_go: Path) -> None:
     rounds = {f"rounds/{n:04d}/{file}" for n, file in product((1, 2, 3), OF_A_ROUND)}
-    seed = {"hyperparameters.json", "model.safetensors", "evaluation.json"}
+    seed = {"hyperparameters.json", "model.safetensors", "evaluation.json", "predictions.parquet"}
     assert set(snapshot(in_one_go)) == rounds | {f"seed/{file}" for file in seed} | {
         ".lock",
         "config.yaml",

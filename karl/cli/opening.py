@@ -42,14 +42,15 @@ def find_run(
 ) -> Run:
     """Return the run that arguments mean; it need not exist, and nothing is written."""
     from karl.config.compose import compose_config
-    from karl.runs.directory import Run, default_name, may_change, run_folder
+    from karl.runs.changes import may_change
+    from karl.runs.directory import Run, default_name, run_folder
 
     folder = None if name is None else run_folder(runs_dir, name)
     exists = folder is not None and (folder / "config.yaml").exists()
     may_start = stage in (None, "seed")
     changes = overrides or []
     if folder is not None and all(map(may_change, changes)) and (exists or not may_start):
-        opened = Run.load(folder, changes, watch)
+        opened = Run.load(folder, changes, watch, config_dir)
     else:
         config = compose_config(changes, config_dir)
         opened = Run(folder or run_folder(runs_dir, default_name(config)), config, watch)

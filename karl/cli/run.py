@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from karl.cli.opening import open_run
 from karl.cli.options import ConfigDir, Name, Overrides, RunsDir
+
+if TYPE_CHECKING:
+    from karl.cli.progress import Display
+    from karl.runs.directory import Run
 
 __all__ = ["evaluate", "label", "one_round", "run", "seed", "select", "train"]
 
@@ -34,20 +38,20 @@ def run(
     karl run data=fbl llm=replay cards=recorded --name fbl-cards
     """
     from karl.cli.progress import open_display
-    from karl.cli.show import show_results
     from karl.errors import BudgetExhausted
     from karl.runs.loop import End, run_to_end
+    from karl.tracking import tracked
 
-    opened = None
-    try:
-        with open_display() as display:
-            opened = open_run(display, overrides, name, runs_dir, config_dir)
-            end = run_to_end(opened, display.follow(opened))
-    except BudgetExhausted:
-        if opened is not None:
-            show_results(opened)
-        raise
-    show_results(opened)
+    with open_display() as display:
+        opened = open_run(display, overrides, name, runs_dir, config_dir)
+        # The report is drawn before tracking ends, which uploads it.
+        with tracked(opened, display.follow(opened)) as observer:
+            try:
+                end = run_to_end(opened, observer)
+            except BudgetExhausted:
+                _show_results(display, opened)
+                raise
+            _show_results(display, opened)
     if end is not End.ROUNDS:
         typer.echo(f"The run has ended early: {end.value}.")
 
@@ -60,15 +64,17 @@ def one_round(
 ) -> None:
     """Do one round of a run: what is left of the current one, or the next."""
     from karl.cli.progress import open_display
-    from karl.cli.show import show_results
     from karl.runs.loop import run_round
+    from karl.tracking import tracked
 
     with open_display() as display:
         opened = open_run(display, overrides, name, runs_dir, config_dir)
-        end = run_round(opened, display.follow(opened))
-    if end is not None:
-        typer.echo(f"Nothing to do: {end.value}.")
-    show_results(opened)
+        with tracked(opened, display.follow(opened)) as observer:
+            end = run_round(opened, observer)
+            if end is not None:
+                display.stand_aside()
+                typer.echo(f"Nothing to do: {end.value}.")
+            _show_results(display, opened)
 
 
 def seed(
@@ -135,6 +141,13 @@ def evaluate(
     _stage("evaluate", overrides, name, runs_dir, config_dir)
 
 
+def _show_results(display: Display, run: Run) -> None:
+    from karl.cli.show import show_results
+
+    display.stand_aside()
+    show_results(run)
+
+
 def _stage(
     stage: str,
     overrides: list[str] | None,
@@ -147,6 +160,7 @@ def _stage(
     from karl.cli.show import show_quality
     from karl.runs.loop import End, Step, next_step, run_stage
     from karl.runs.quality import measure
+    from karl.tracking import tracked
 
     with open_display() as display:
         opened = open_run(display, overrides, name, runs_dir, config_dir, stage)
@@ -157,7 +171,8 @@ def _stage(
             step = next_step(opened)
             if isinstance(step, End) or step.stage != stage:
                 return  # measuring was all there was to do
-        outcome = run_stage(opened, stage, display.follow(opened))
+        with tracked(opened, display.follow(opened)) as observer:
+            outcome = run_stage(opened, stage, observer)
     match outcome:
         case None:
             typer.echo(f"Stage '{stage}' of {opened.folder} is done.")

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from karl.encoders import Encoder
     from karl.features import PairFeatures
     from karl.samplers import Sampler
+    from karl.tracking import Tracker
 
-__all__ = ["Experiment", "build"]
+__all__ = ["Experiment", "build", "build_strategy"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Experiment:
     llm: Annotator
     consensus: Consensus
     budget: Budget
+    tracking: Tracker
     choices: dict[str, str]
 
 
@@ -82,11 +84,12 @@ def build(config: dict[str, Any]) -> Experiment:
         seed = TypeAdapter(int).validate_python(config["seed"])
     except ValidationError as error:
         raise _invalid(error, "seed") from error
-    strategies = {group: _strategy(group, config.get(group)) for group in groups}
+    strategies = {group: build_strategy(group, config.get(group)) for group in groups}
     return Experiment(seed=seed, choices=config[GROUPS_KEY], **strategies)
 
 
-def _strategy(group: str, settings: Any) -> Any:
+def build_strategy(group: str, settings: Any) -> Any:
+    """Make the strategy of one group; see `build`."""
     if not isinstance(settings, dict) or "_target_" not in settings:
         raise ConfigError(
             f"{group}: nothing is chosen", hint=f"Choose one: {group}=OPTION; see `karl config`."

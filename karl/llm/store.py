@@ -339,7 +339,7 @@ class VoteStore(BatchRows):
     def _lock(self, name: str, patience_s: float = 0) -> FileLock:
         folder = self.path.with_name(f".{self.path.name}.locks")
         folder.mkdir(exist_ok=True)
-        return FileLock(folder / name, timeout=patience_s)
+        return FileLock(folder / name.replace("/", "~"), timeout=patience_s)
 
 
 def _whole(text: str | None) -> str | None:

@@ -4,53 +4,66 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
-from yaml import YAMLError
 
-from karl.config.compose import GROUPS_KEY, differences, flatten, parse_overrides
+from karl.config.compose import GROUPS_KEY, differences
 from karl.config.experiment import Experiment, build
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.files import hash_json, write_text
 from karl.llm.account import Account, Watch, silent
 from karl.paths import home
+from karl.runs.changes import TRACKING, changed, fixed_hash, is_changeable
 from karl.runs.manifest import Manifest
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
 
-__all__ = ["VOTE_STORE", "Run", "default_name", "may_change", "run_folder"]
+__all__ = ["SWEEP_FILE", "VOTE_STORE", "Run", "default_name", "run_folder", "sweep_folder"]
 
 VOTE_STORE = "votes.sqlite"
 """The file beside the runs that keeps every answer of a language model."""
 
+SWEEP_FILE = "sweep.json"
+"""The file that makes a folder of runs a sweep."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-# Limits and transport: raising or changing them does not touch what is done.
-_BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")
-_TRANSPORT = (
-    *("api_base", "concurrency", "timeout_s", "retries", "max_wait_s"),
-    *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s"),
-)
-_CHANGEABLE = {f"budget.{key}" for key in _BUDGETS} | {
-    f"{group}.{key}" for group in ("llm", "cards") for key in _TRANSPORT
-}
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-
-def may_change(override: str) -> bool:
-    """Whether an override only sets a limit, which a run that exists may change."""
-    key, equals, _ = override.partition("=")
-    return bool(equals) and key in _CHANGEABLE
+# Runs made before there was tracking told nobody.
+_NO_TRACKING = {"_target_": "karl.tracking.none.NoTracking"}
 
 
 def run_folder(runs: Path, name: str) -> Path:
     """Return the folder of a run.
+
+    Parameters
+    ----------
+    runs : Path
+    name : str
+        `NAME`, also that of a sweep, or `SWEEP/NAME` for a run of a sweep.
+
+    Raises
+    ------
+    UsageError
+        If the name could mean a place outside the runs folder.
+    """
+    sweep, slash, run = name.partition("/")
+    if slash and (runs / sweep / SWEEP_FILE).exists() and _NAME.fullmatch(run):
+        return sweep_folder(runs, sweep) / run
+    return sweep_folder(runs, name)
+
+
+def sweep_folder(runs: Path, name: str) -> Path:
+    """Return the folder of a sweep, or of a run that is in none.
 
     Raises
     ------
@@ -59,16 +72,26 @@ def run_folder(runs: Path, name: str) -> Path:
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"'{name}' cannot be the name of a run",
-            hint="Use letters, digits, '.', '_' and '-', starting with a letter or digit.",
+            f"'{name}' cannot be the name of a run or a sweep",
+            hint="Use letters, digits, '.', '_' and '-', starting with a letter or digit; "
+            "a run of a sweep is SWEEP/RUN.",
         )
     return runs / name
 
 
-def default_name(config: dict[str, Any]) -> str:
-    """Return a name that is the same whenever the configuration is."""
+def default_name(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
+    """Return a name that is the same whenever the configuration is.
+
+    Parameters
+    ----------
+    config : dict
+        The composed configuration.
+    distinguish : collection of str
+        Keys that tell runs apart here although they may change during a run, such
+        as `budget.labels` where several values of it are compared.
+    """
     choices = config[GROUPS_KEY]
-    return f"{choices.get('data')}-{choices.get('sampler')}-{_fixed_hash(config)[:8]}"
+    return f"{choices.get('data')}-{choices.get('sampler')}-{fixed_hash(config, distinguish)[:8]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +105,27 @@ class Run:
         The composed configuration.
     watch : Watch
         Told of the progress of what is asked of a language model.
+    patience_s : float
+        How long to wait for another process that works on the run; negative: until
+        it is done.
+    beside : Path, optional
+        The folder of all runs; found by itself once the run, or its sweep, is made.
     """
 
     folder: Path
     config: dict[str, Any]
     watch: Watch = silent
+    patience_s: float = 0
+    beside: Path | None = None
 
     @classmethod
-    def load(cls, folder: Path, changes: Sequence[str] = (), watch: Watch = silent) -> Run:
+    def load(
+        cls,
+        folder: Path,
+        changes: Sequence[str] = (),
+        watch: Watch = silent,
+        config_dir: Path | None = None,
+    ) -> Run:
         """Open a run that exists, with the configuration it was started with.
 
         Parameters
@@ -98,6 +134,8 @@ class Run:
         changes : sequence of str
             Overrides of keys that may change; see `may_change`.
         watch : Watch
+        config_dir : Path, optional
+            With groups of the user's own.
 
         Raises
         ------
@@ -105,21 +143,27 @@ class Run:
             If there is no such run.
         """
         file = folder / "config.yaml"
+        _refuse_sweep(folder)
         if not file.exists():
             existing = sorted(path.parent.name for path in folder.parent.glob("*/config.yaml"))
             raise UsageError(
                 f"there is no run '{folder.name}' in {folder.parent}",
                 hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
             )
-        config = OmegaConf.create(read_config(file))
-        for override in parse_overrides(changes):
-            OmegaConf.update(config, override.key_or_group, override.value())
-        return cls(folder, cast("dict[str, Any]", OmegaConf.to_container(config)), watch)
+        return cls(folder, changed(read_config(file), changes, config_dir), watch)
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all runs, where they share their votes."""
+        if self.beside is not None:
+            return self.beside
+        parent = self.folder.parent
+        return parent.parent if (parent / SWEEP_FILE).exists() else parent
 
     @property
     def name(self) -> str:
-        """The name of the run."""
-        return self.folder.name
+        """The name of the run: `NAME`, or `SWEEP/NAME`."""
+        return str(self.folder.relative_to(self.runs))
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -134,7 +178,7 @@ class Run:
     @property
     def account(self) -> Account:
         """What the run may spend; its answers are shared with the runs beside it."""
-        store = self.folder.parent / VOTE_STORE
+        store = self.runs / VOTE_STORE
         return Account(self.name, store, self.experiment.budget, self.watch)
 
     @cached_property
@@ -180,7 +224,7 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.folder / ".lock", timeout=0):
+            with FileLock(self.folder / ".lock", timeout=self.patience_s):
                 yield
         except Timeout as error:
             raise UsageError(
@@ -207,20 +251,36 @@ class Run:
         DataError
             If the data cannot be used.
         """
+        self.settle(self.examine(seed_only=seed_only))
+
+    def examine(self, *, seed_only: bool = False) -> Manifest:
+        """Find out what can be wrong; nothing is written. See `prepare`.
+
+        Returns
+        -------
+        Manifest
+            Of the run as it would be made now.
+        """
+        _refuse_sweep(self.folder)
         if self._exists:
             self._check_config()
-        annotates = self.experiment.budget.rounds > 0 and not (seed_only or self._is_complete)
+        self.experiment.tracking.check()
+        annotates = self.experiment.budget.rounds > 0 and not (seed_only or self.is_complete)
         if annotates:
             self.context.check_annotator()
         manifest = Manifest(
             name=self.name,
-            config_sha256=_fixed_hash(self.config),
+            config_sha256=fixed_hash(self.config),
             data_sha256=self._data_hash(),
             seed=self.experiment.seed,
-            choices=self.experiment.choices,
+            choices={k: v for k, v in self.experiment.choices.items() if k != TRACKING},
         )
         if annotates:
             manifest = replace(manifest, prompt_sha256=self.context.check().prompt)
+        return manifest
+
+    def settle(self, manifest: Manifest) -> None:
+        """Make the folder of a run that was examined; see `prepare`."""
         with self.locked():
             # Asked again: another process may have made the run meanwhile.
             if self._exists:
@@ -236,7 +296,12 @@ class Run:
         return (self.folder / "config.yaml").exists()
 
     @property
-    def _is_complete(self) -> bool:
+    def is_made(self) -> bool:
+        """Whether the folder holds this very configuration, limits included."""
+        return self._exists and Run.load(self.folder).config == self.config
+
+    @property
+    def is_complete(self) -> bool:
         """Whether all rounds are done: a key is needed no more."""
         return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
 
@@ -249,7 +314,7 @@ class Run:
         lines = [
             f"  {key}: {_shown(old)} → {_shown(new)}"
             for key, (old, new) in changed.items()
-            if key not in _CHANGEABLE
+            if not is_changeable(key)
         ]
         if lines:
             raise ConfigError(
@@ -288,11 +353,14 @@ def read_config(file: Path) -> dict[str, Any]:
         If it cannot be read, or lacks a group.
     """
     try:
-        config = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, ValueError, YAMLError) as error:
+        # OmegaConf's own reader takes forty times as long, and it wrote this file.
+        config = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{file} cannot be read: {error}", hint="Restore it, or choose another --name."
         ) from error
+    if isinstance(config, dict):
+        config.setdefault(TRACKING, dict(_NO_TRACKING))
     keys = {field.name for field in fields(Experiment)}
     if not isinstance(config, dict) or not keys <= config.keys():
         raise ConfigError(
@@ -301,11 +369,13 @@ def read_config(file: Path) -> dict[str, Any]:
     return {str(key): value for key, value in config.items()}
 
 
+def _refuse_sweep(folder: Path) -> None:
+    if (folder / SWEEP_FILE).exists():
+        raise UsageError(
+            f"'{folder.name}' is a sweep of several runs",
+            hint=f"Name one of them, SWEEP/RUN; `karl status {folder.name}` lists them.",
+        )
+
+
 def _shown(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _fixed_hash(config: dict[str, Any]) -> str:
-    """Hash a configuration without the keys that may change during a run."""
-    values = flatten(config)
-    return hash_json({key: value for key, value in values.items() if key not in _CHANGEABLE})

@@ -26,6 +26,7 @@ __all__ = [
     "STAGES",
     "End",
     "Observer",
+    "Observers",
     "Step",
     "advance",
     "next_step",
@@ -73,6 +74,29 @@ class Observer(Protocol):
     def finished(self, step: Step) -> None:
         """A stage is done and recorded, and `metrics.jsonl` is up to date."""
         ...
+
+
+class Observers:
+    """Tells several observers, in their order.
+
+    Parameters
+    ----------
+    *observers : Observer
+        None at all is an observer that does nothing.
+    """
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def started(self, step: Step) -> None:
+        """Tell that a stage begins."""
+        for observer in self._observers:
+            observer.started(step)
+
+    def finished(self, step: Step) -> None:
+        """Tell that a stage is done."""
+        for observer in self._observers:
+            observer.finished(step)
 
 
 def next_step(run: Run) -> Step | End:

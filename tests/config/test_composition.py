@@ -26,6 +26,7 @@ def test_the_defaults_are_the_papers_experiment_on_demo_data() -> None:
         "llm": "oracle",
         "sampler": "margin",
         "split": "id_ood",
+        "tracking": "none",
     }
 
 

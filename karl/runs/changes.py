@@ -1,0 +1,81 @@
+"""What may change in the configuration of a run that exists, and how it is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
+from karl.files import hash_json
+
+__all__ = ["TRACKING", "changed", "fixed_hash", "is_changeable", "may_change"]
+
+TRACKING = "tracking"
+"""The group that chooses who else is told of a run; it is no part of the run."""
+
+# Limits and transport: raising or changing them does not touch what is done.
+_BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")
+_TRANSPORT = (
+    *("api_base", "concurrency", "timeout_s", "retries", "max_wait_s"),
+    *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s"),
+)
+_CHANGEABLE = {f"budget.{key}" for key in _BUDGETS} | {
+    f"{group}.{key}" for group in ("llm", "cards") for key in _TRANSPORT
+}
+
+
+def is_changeable(key: str) -> bool:
+    """Whether the value of a dotted key may change during a run."""
+    of_tracking = key.startswith(f"{TRACKING}.") or key == f"{GROUPS_KEY}.{TRACKING}"
+    # An experiment is but a name for what it chooses.
+    of_experiment = key == f"{GROUPS_KEY}.experiment"
+    return of_tracking or of_experiment or key in _CHANGEABLE
+
+
+def may_change(override: str) -> bool:
+    """Whether an override only sets what a run that exists may change, such as a limit."""
+    key, equals, _ = override.partition("=")
+    return bool(equals) and (key == TRACKING or is_changeable(key))
+
+
+def changed(
+    config: dict[str, Any], changes: Sequence[str], config_dir: Path | None = None
+) -> dict[str, Any]:
+    """Return a configuration with other values.
+
+    Parameters
+    ----------
+    config : dict
+        Of a run; left as it is.
+    changes : sequence of str
+        Overrides of keys that may change; see `may_change`.
+    config_dir : Path, optional
+        With groups of the user's own.
+
+    Raises
+    ------
+    ConfigError
+        If one is malformed, or chooses an option that there is not.
+    """
+    if not changes:
+        return config
+    new = OmegaConf.create(config)
+    overrides = parse_overrides(changes)
+    chosen = [item for item in overrides if item.key_or_group == TRACKING]
+    if chosen:  # a group: its option brings keys of its own
+        composed = compose_config([str(item.input_line) for item in chosen], config_dir)
+        new[TRACKING] = composed.get(TRACKING)
+        new[GROUPS_KEY][TRACKING] = composed[GROUPS_KEY].get(TRACKING)
+    for item in overrides:
+        if item not in chosen:
+            OmegaConf.update(new, item.key_or_group, item.value())
+    return cast("dict[str, Any]", OmegaConf.to_container(new))
+
+
+def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
+    """Hash a configuration without the keys that may change during a run, but for some."""
+    values = flatten(config)
+    return hash_json({k: v for k, v in values.items() if k in distinguish or not is_changeable(k)})

@@ -1,0 +1,5 @@
+"""Reporting runs to an experiment tracker, beside what their folders hold."""
+
+from karl.tracking.base import Tracker, tracked
+
+__all__ = ["Tracker", "tracked"]

@@ -22,7 +22,8 @@ PACKAGES = {
     "categories": ("karl.categories", "assign"),
     "features": ("karl.features", "compute"),
     "candidates": ("karl.candidates", "propose"),
-    "split": ("karl.datasets.splits", "divide"),
+    "split": ("karl.datasets", "divide"),
+    "tracking": ("karl.tracking", "follow"),
 }
 """Where the strategies of a group live, and the method that makes a class one of them."""
 

@@ -16,7 +16,7 @@ FILES: Final = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom to the top: a module imports its own layer and those below.
 LAYERS: Final = (
-    ("__init__", "errors", "paths", "files", "seeds", "labels"),
+    ("__init__", "errors", "paths", "files", "seeds", "labels", "memo"),
     ("config",),
     ("llm",),
     ("datasets",),
@@ -25,6 +25,8 @@ LAYERS: Final = (
     ("classifiers", "samplers", "annotators", "candidates", "consensus", "evaluation"),
     ("stages",),
     ("runs",),
+    ("tracking",),
+    ("sweeps",),
     ("reports",),
     ("cli",),
     ("__main__",),

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from karl import __version__
-from karl.cli import annotators, data, inspect, run, sheets
+from karl.cli import annotators, data, inspect, run, sheets, sweep, tune
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact
 
@@ -31,6 +31,8 @@ app = typer.Typer(
 for command in (run.run, run.seed, run.select, run.label, run.train, run.evaluate):
     app.command()(command)
 app.command("round")(run.one_round)
+app.command()(sweep.sweep)
+app.command()(tune.tune)
 app.command()(annotators.estimate)
 app.command()(annotators.enrich)
 app.command()(inspect.status)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["ConfigDir", "Name", "Overrides", "RunsDir"]
+__all__ = ["ConfigDir", "Name", "Overrides", "RunsDir", "SweepName"]
 
 Overrides = Annotated[
     list[str] | None,
@@ -23,6 +23,15 @@ Name = Annotated[
         "--name",
         "-n",
         help="Name of the run; made from the configuration when left out.",
+        show_default=False,
+    ),
+]
+SweepName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        "-n",
+        help="Name of the sweep; made from the overrides when left out.",
         show_default=False,
     ),
 ]

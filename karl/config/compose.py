@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -24,11 +26,13 @@ from karl.errors import ConfigError
 
 __all__ = [
     "GROUPS_KEY",
+    "combinations",
     "compose_config",
     "config_folder",
     "differences",
     "flatten",
     "group_options",
+    "search_path",
 ]
 
 GROUPS_KEY = "choices"
@@ -74,19 +78,14 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
         If an override names no key or option, cannot be parsed, or a value
         is missing.
     """
-    searched = [] if extra is None else [f"hydra.searchpath=['file://{_existing(extra)}']"]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
-        try:
-            parse_overrides(overrides)
-            full = compose("config", [*searched, *overrides], return_hydra_config=True)
-            choices = OmegaConf.to_container(full.hydra.runtime.choices)
-            keys = [str(key) for key in full if key != "hydra"]
-            plain = OmegaConf.to_container(
-                OmegaConf.masked_copy(full, keys), resolve=True, throw_on_missing=True
-            )
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise _readable(error, overrides, extra) from error
+    with _hydra(overrides, extra):
+        parse_overrides(overrides)
+        full = _compose(overrides, extra)
+        choices = OmegaConf.to_container(full.hydra.runtime.choices)
+        keys = [str(key) for key in full if key != "hydra"]
+        plain = OmegaConf.to_container(
+            OmegaConf.masked_copy(full, keys), resolve=True, throw_on_missing=True
+        )
     assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
     groups = {
         str(group): option
@@ -94,6 +93,73 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
         if not str(group).startswith("hydra/") and option is not None
     }
     return {str(key): value for key, value in plain.items()} | {GROUPS_KEY: groups}
+
+
+def combinations(
+    overrides: Sequence[str], extra: Path | None = None
+) -> tuple[set[str], list[list[str]]]:
+    """Combine the values of overrides that have several, in Hydra's way.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        Such as `sampler=random,margin` or `seed=range(0,3)`; the last one varies
+        fastest.
+    extra : Path, optional
+        A folder with groups of the user's own.
+
+    Returns
+    -------
+    set of str
+        Keys that have several values. `hydra.sweeper.params` of the composed
+        configuration counts as if it stood before the overrides.
+    list of list of str
+        Overrides with one value each, a list a combination.
+
+    Raises
+    ------
+    ConfigError
+        If an override cannot be parsed, or has values that cannot be listed.
+    """
+    given = parse_overrides(overrides)
+    for item in given:
+        if item.is_sweep_override() and not item.is_discrete_sweep():
+            raise ConfigError(
+                f"{item.input_line}: the values of a sweep must be listed",
+                hint="Such as KEY=1,2,3 or KEY=range(0,5); `karl tune` searches intervals.",
+            )
+        if item.is_sweep_override() and item.key_or_group == "experiment":
+            raise ConfigError(
+                f"{item.input_line}: one experiment at a time, for each may hold values of its own",
+                hint="Carry out a sweep for each; `karl report` takes several.",
+            )
+    fixed = [item.input_line for item in given if not item.is_sweep_override()]
+    with _hydra(overrides, extra):
+        params = _compose([str(item) for item in fixed], extra).hydra.sweeper.get("params") or {}
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        parsed = parser.parse_overrides([*(f"{k}={v}" for k, v in params.items()), *overrides])
+        (combined,) = BasicSweeper.split_arguments(parsed, None)
+    return {item.get_key_element() for item in parsed if item.is_sweep_override()}, combined
+
+
+@contextmanager
+def _hydra(overrides: Sequence[str], extra: Path | None) -> Iterator[None]:
+    """Prepare Hydra's compose API; turn its errors into readable ones."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise _readable(error, overrides, extra) from error
+
+
+def _compose(overrides: Sequence[str], extra: Path | None) -> DictConfig:
+    return compose("config", [*search_path(extra), *overrides], return_hydra_config=True)
+
+
+def search_path(extra: Path | None) -> list[str]:
+    """Return the override by which Hydra searches a folder of the user's own, if there is one."""
+    return [] if extra is None else [f"hydra.searchpath=['file://{_existing(extra)}']"]
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:

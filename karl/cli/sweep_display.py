@@ -1,0 +1,158 @@
+"""What `karl sweep` shows: a live table of its jobs, and a summary at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from karl.errors import KarlError
+from karl.sweeps.directory import JobStatus, Sweep
+
+__all__ = ["SweepDisplay", "open_sweep_display", "print_summary"]
+
+_EVERY_S: Final = 1.0
+# Where there is no terminal a line is printed this often.
+_LINE_EVERY_S: Final = 30.0
+_MOST_JOBS: Final = 12
+_STATES: Final = ("done", "running", "waiting", "budget", "failed")
+
+
+@contextmanager
+def open_sweep_display() -> Iterator[SweepDisplay]:
+    """Show what goes on until the context ends."""
+    display = SweepDisplay(Console(stderr=True))
+    try:
+        yield display
+    finally:
+        display.end()
+
+
+class SweepDisplay:
+    """Looks at the runs' folders now and then, whoever works on them.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def checked(self, done: int, total: int) -> None:
+        """Show how many jobs are checked."""
+        if self._console.is_terminal:
+            self._live.start()
+            self._live.update(Text(f"checking jobs: {done}/{total}"), refresh=True)
+
+    def follow(self, sweep: Sweep) -> None:
+        """Show the jobs of a sweep from now on, and no others any more."""
+        self._look_away()
+        self._ended.clear()
+        if self._console.is_terminal:
+            self._live.start()
+        self._thread = threading.Thread(target=self._look, args=(sweep,), daemon=True)
+        self._thread.start()
+
+    def say(self, line: str) -> None:
+        """Print a line that stays."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Leave the terminal to what is printed."""
+        self._look_away()
+        self._live.stop()
+
+    def _look_away(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = None
+
+    def _look(self, sweep: Sweep) -> None:
+        began, before = time.monotonic(), _rounds_done(sweep.status())
+        printed = began
+        while not self._ended.wait(_EVERY_S):
+            try:
+                jobs = sweep.status()
+            except KarlError:  # seen while it is being replaced on a shared disk
+                continue
+            now = time.monotonic()
+            headline = _headline(jobs, before, now - began)
+            if self._console.is_terminal:
+                self._live.update(_picture(jobs, headline), refresh=True)
+            elif now - printed > _LINE_EVERY_S:
+                printed = now
+                self.say(headline)
+
+
+def print_summary(sweep: Sweep) -> None:
+    """Print how many jobs ended how, and where the results are."""
+    console = Console()
+    jobs = sweep.status()
+    counts = Counter(job.outcome.state for job in jobs)
+    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
+    for line in (
+        f"{len(jobs)} jobs: {told}",
+        f"Runs:   {sweep.folder}",
+        f"Report: karl report {sweep.folder.name}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _rounds_done(jobs: Sequence[JobStatus]) -> int:
+    return sum(job.rounds_done for job in jobs)
+
+
+def _rounds_in_all(jobs: Sequence[JobStatus]) -> int:
+    """Count the rounds there will be: a job that has ended does no more."""
+    ended = ("done", "budget", "failed")
+    return sum(job.rounds_done if job.outcome.state in ended else job.rounds for job in jobs)
+
+
+def _headline(jobs: Sequence[JobStatus], before: int, seconds: float) -> str:
+    counts = Counter(job.outcome.state for job in jobs)
+    done, total = _rounds_done(jobs), _rounds_in_all(jobs)
+    parts = [f"{counts[state]} {state}" for state in _STATES if counts[state]]
+    text = f"{len(jobs)} jobs: {', '.join(parts)} · {done:,}/{total:,} rounds"
+    if done > before and done < total:
+        left_s = (total - done) * seconds / (done - before)
+        text += f" · about {_duration(left_s)} left"
+    return text
+
+
+def _picture(jobs: Sequence[JobStatus], headline: str) -> RenderableType:
+    done, total = _rounds_done(jobs), _rounds_in_all(jobs)
+    bar = ProgressBar(total=max(total, 1), completed=done, width=60)
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
+    for column in ("job", "round", "state", "overrides"):
+        table.add_column(column, no_wrap=column != "overrides")
+    shown = [job for job in jobs if job.outcome.state in ("running", "failed", "budget")]
+    common = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
+    for job in shown[:_MOST_JOBS]:
+        own = " ".join(item for item in job.overrides if item not in common)
+        state = job.outcome.state
+        style = "red" if state == "failed" else "yellow" if state == "budget" else ""
+        table.add_row(
+            job.name, f"{job.rounds_done - 1}/{job.rounds - 1}", Text(state, style=style), Text(own)
+        )
+    return Group(Text(headline), bar, table)
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,71 @@
+"""The search for good values of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from karl.cli.options import ConfigDir, RunsDir, SweepName
+
+__all__ = ["tune"]
+
+_RUNS = Path("runs")
+
+
+def tune(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Hydra overrides. Searched are those with several values, KEY=A,B, a range, "
+            "KEY=range(5,30,5), or an interval, KEY=interval(0.1,0.9), 'KEY=int(interval(5,40))', "
+            "'KEY=tag(log,interval(1e-6,1e-2))'.",
+            show_default=False,
+        ),
+    ] = None,
+    name: SweepName = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="Values to try.")] = 20,
+    folds: Annotated[
+        int, typer.Option("--folds", min=2, help="Inner folds of the training pairs.")
+    ] = 3,
+    metric: Annotated[
+        str,
+        typer.Option(
+            "--metric",
+            help="What is made as high as possible: macro_f1, accuracy, precision_macro, "
+            "recall_macro, or f1_RELATION.",
+        ),
+    ] = "macro_f1",
+    runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Search for the values with which runs do best on held-out training pairs.
+
+    Every trial is one run for each inner fold of the training pairs; the evaluation
+    sets are neither trained nor evaluated on. The same command goes on where it
+    was interrupted, and with more --trials.
+
+    Such as:
+
+    karl tune budget.rounds=0 'classifier.n_members=range(5,30,5)' features=symmetric,relative
+    """
+    from karl.cli.sweep_display import open_sweep_display
+    from karl.cli.tune_display import show_best, trial_line
+    from karl.errors import UsageError
+    from karl.runs.directory import sweep_folder
+    from karl.sweeps.tune import METRICS, Search
+    from karl.sweeps.tune import tune as carry_out
+
+    if metric not in METRICS:
+        raise UsageError(
+            f"--metric {metric}: there is no such metric",
+            hint=f"Choose one of: {', '.join(METRICS)}.",
+        )
+    search = Search(tuple(overrides or ()), trials, folds, metric, config_dir)
+    folder = sweep_folder(runs_dir, name or search.default_name)
+    with open_sweep_display() as display:
+        done = carry_out(
+            search, folder, display.follow, lambda trial: display.say(trial_line(trial))
+        )
+    show_best(search, done, folder)

@@ -1,0 +1,60 @@
+"""How a job of a sweep has ended, as it is on disk for whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from karl.errors import KarlError
+from karl.files import hash_json, write_json
+from karl.runs.directory import Run
+from karl.stages.artefacts import RunFiles
+
+__all__ = ["Outcome", "State"]
+
+State = Literal["waiting", "running", "done", "budget", "failed"]
+
+_FILE = "outcome.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a job is.
+
+    Parameters
+    ----------
+    state : {"waiting", "running", "done", "budget", "failed"}
+        A job that was killed keeps saying that it is running.
+    config_sha256 : str
+        Of the whole configuration that it was started with, limits included.
+    message : str
+        Why it failed or stopped.
+    detail : str
+        Where it failed: a traceback.
+    """
+
+    state: State
+    config_sha256: str
+    message: str = ""
+    detail: str = ""
+
+    @classmethod
+    def of(cls, run: Run) -> Outcome:
+        """Read how a run's job has ended; it waits if it was not started as the run is now."""
+        now = hash_json(run.config)
+        waiting = cls("waiting", now)
+        file = run.folder / _FILE
+        if not file.exists():
+            return waiting
+        try:
+            values: dict[str, Any] = RunFiles.read_json(file)
+            found = cls(**values)
+        except (ValueError, TypeError) as error:
+            raise KarlError(
+                f"{file} cannot be read: {error}", hint="Remove it: the job is then looked at anew."
+            ) from error
+        return found if found.config_sha256 == now else waiting
+
+    def write(self, run: Run) -> None:
+        """Leave the outcome in the run's folder."""
+        write_json(run.folder / _FILE, asdict(self))

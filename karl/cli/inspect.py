@@ -14,31 +14,84 @@ __all__ = ["config", "report", "status"]
 _RUNS = Path("runs")
 
 
-def status(runs_dir: RunsDir = _RUNS) -> None:
-    """List the runs: how far each one is and what it has reached."""
+def status(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[SWEEP]", help="List the jobs of a sweep.", show_default=False),
+    ] = None,
+    runs_dir: RunsDir = _RUNS,
+) -> None:
+    """List the runs and sweeps, or the jobs of a sweep: how far each one is."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from karl.cli.overview import overview
+    from karl.cli.overview import jobs_overview, overview
+    from karl.runs.directory import sweep_folder
+    from karl.sweeps.directory import Sweep
 
+    problems: list[str] = []
+    columns = ["run", "round", "last stage", "LLM labels", "macro-F1"]
+    if name is None:
+        lines = overview(runs_dir)
+    else:
+        lines, problems = jobs_overview(Sweep.load(sweep_folder(runs_dir, name)))
+        columns = ["run", "round", "state", "macro-F1"]
     table = Table(box=None, header_style="bold")
-    for column in ("run", "round", "last stage", "LLM labels", "macro-F1"):
-        table.add_column(column)
-    lines = overview(runs_dir)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "run")
     for line in lines:
-        table.add_row(*line)
-    Console().print(table if lines else f"There is no run in {runs_dir}.")
+        table.add_row(*map(Text, line))
+    console = Console()
+    console.print(table if lines else f"There is no run in {runs_dir}.")
+    for problem in problems:
+        console.print(problem, highlight=False, markup=False, soft_wrap=True)
 
 
 def report(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the run.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Names of sweeps and runs.")],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="SET=F1",
+            help="Macro-F1 to whose price strategies are compared, such as ood=0.5; by default "
+            "what the weakest of them reaches.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the report; by default in that of the runs.",
+            show_default=False,
+        ),
+    ] = None,
     runs_dir: RunsDir = _RUNS,
 ) -> None:
-    """Print a run's table of rounds and draw its learning curve again."""
-    from karl.cli.show import show_results
-    from karl.runs.directory import Run, run_folder
+    """Compare strategies over folds and seeds: tables, figures and a page that holds them all.
 
-    show_results(Run.load(run_folder(runs_dir, name)))
+    Of a single run it prints the table of rounds as well.
+
+    Such as:
+
+    karl report fbl-names fbl-cards --target ood=0.5
+    """
+    from karl.cli.show import show_results
+    from karl.cli.show_study import show_study
+    from karl.reports.study.collect import collect
+    from karl.reports.study.report import parse_targets, report_folder, write_report
+    from karl.runs.directory import SWEEP_FILE, Run, run_folder
+
+    folders = [run_folder(runs_dir, name) for name in names]
+    targets = parse_targets(target or ())
+    written = write_report(collect(folders), report_folder(runs_dir, folders, out), targets)
+    if len(folders) == 1 and not (folders[0] / SWEEP_FILE).exists():
+        show_results(Run.load(folders[0]))
+    else:
+        show_study(written)
+    typer.echo(f"Page:    {written.page}")
 
 
 def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from karl.errors import DataError
 from karl.evaluation.record import MetricsRow
 
-__all__ = ["LearningCurve", "describe_run", "learning_curves", "read_metrics", "rounds"]
+__all__ = ["LearningCurve", "describe_run", "learning_curves", "read_metrics", "rounds", "set_name"]
 
 _FIRST_SETS = ("id", "ood")
 
@@ -31,8 +31,8 @@ class LearningCurve:
 
     @property
     def name(self) -> str:
-        """The evaluation set as it is shown: ``ID``, ``OOD``, others as they are."""
-        return self.eval_set.upper() if self.eval_set in _FIRST_SETS else self.eval_set
+        """The evaluation set as it is shown."""
+        return set_name(self.eval_set)
 
     @property
     def seed(self) -> MetricsRow:
@@ -56,6 +56,11 @@ class LearningCurve:
         """
         start = self.seed.macro_f1
         return row.macro_f1 / start - 1.0 if start > 0 else None
+
+
+def set_name(eval_set: str) -> str:
+    """Name an evaluation set as it is shown: ``ID``, ``OOD``, others as they are."""
+    return eval_set.upper() if eval_set in _FIRST_SETS else eval_set
 
 
 def read_metrics(path: Path) -> list[MetricsRow]:

@@ -1,0 +1,190 @@
+"""Reading the runs that a report is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import yaml
+
+from karl.config.experiment import build_strategy
+from karl.datasets.agreement import fleiss_kappa
+from karl.errors import UsageError
+from karl.evaluation.record import MetricsRow
+from karl.labels import N_LABELS, RELATION_NAMES
+from karl.reports.curves import read_metrics
+from karl.reports.study.mistakes import find_mistakes
+from karl.reports.study.model import Study
+from karl.runs.directory import SWEEP_FILE, Run
+from karl.stages.artefacts import QUALITY, SEED_ROUND, RunFiles
+from karl.sweeps.arms import arm_labels
+from karl.sweeps.directory import Sweep
+
+__all__ = ["collect"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """A run of a study."""
+
+    run: Run
+    arm: str
+    rows: list[MetricsRow]
+
+    @property
+    def last(self) -> int:
+        return max(row.round for row in self.rows)
+
+    @property
+    def files(self) -> RunFiles:
+        return RunFiles(self.run.folder)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        first = self.rows[0]
+        return {"arm": self.arm, "run": self.run.name, "fold": first.fold, "seed": first.seed}
+
+
+def collect(folders: Sequence[Path]) -> Study:
+    """Read runs and sweeps as one study.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Of runs and of sweeps. Runs of a sweep that failed or have not ended are
+        left out, with a note.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    UsageError
+        If there is no run with results, or no such run or sweep.
+    """
+    notes: list[str] = []
+    runs = [run for folder in folders for run in _runs(folder, notes)]
+    if not runs:
+        raise UsageError("none of the runs has results yet", hint="\n".join(notes) or None)
+    labels = arm_labels([run.config for run in runs])
+    members = [
+        _Member(run, arm, read_metrics(run.metrics_file))
+        for run, arm in zip(runs, labels, strict=True)
+    ]
+    arms = tuple(dict.fromkeys(member.arm for member in members))
+    predictions = [(member.arm, member.files.predictions(member.last)) for member in members]
+    first = runs[0]
+    return Study(
+        title=", ".join(folder.name for folder in folders),
+        arms=arms,
+        metrics=pl.concat([_metrics(member) for member in members]),
+        labels=pl.concat([_labels(member) for member in members]),
+        confusion=pl.concat([_confusion(member) for member in members]),
+        mistakes=find_mistakes(predictions, build_strategy("data", first.config["data"])),
+        quality=_quality(members),
+        config=yaml.safe_dump(first.config, sort_keys=False, allow_unicode=True),
+        manifest=RunFiles.read_json(first.folder / "manifest.json"),
+        notes=tuple(notes),
+    )
+
+
+def _runs(folder: Path, notes: list[str]) -> list[Run]:
+    """Return the runs in a folder that have results; tell of the others."""
+    if not (folder / SWEEP_FILE).exists():
+        run = Run.load(folder)
+        return [run] if _has_results(run, notes) else []
+    found = []
+    for job in Sweep.load(folder).status():
+        why = job.outcome.message.partition("\n")[0] or "not at its end"
+        # It may have been finished by itself, as a run.
+        if job.outcome.state in ("done", "budget") or job.rounds_done >= job.rounds:
+            run = Run.load(folder / job.name)
+            found += [run] if _has_results(run, notes) else []
+            if job.outcome.state == "budget":
+                where = f"{folder.name}/{job.name} stopped after round {job.rounds_done - 1}"
+                notes.append(f"{where}: {why}; strategies are compared up to there.")
+        else:
+            notes.append(f"{folder.name}/{job.name} is left out: {job.outcome.state}, {why}.")
+    return found
+
+
+def _has_results(run: Run, notes: list[str]) -> bool:
+    if run.metrics_file.exists() and read_metrics(run.metrics_file):
+        return True
+    notes.append(f"{run.name} is left out: it has not been evaluated yet.")
+    return False
+
+
+def _metrics(member: _Member) -> pl.DataFrame:
+    frame = pl.DataFrame([asdict(row) for row in member.rows], schema_overrides={"fold": pl.Int64})
+    return frame.with_columns(arm=pl.lit(member.arm), run=pl.lit(member.run.name))
+
+
+def _labels(member: _Member) -> pl.DataFrame:
+    """Count what was asked and accepted in each round."""
+    votes = _by_round(member, member.files.votes)
+    accepted = _by_round(member, member.files.labels)
+    rows = []
+    for number in range(1, member.last + 1):
+        relations = accepted[number]["relation"]
+        codes = votes[number].select(pl.col("^vote_.*$").cast(pl.Int8)).to_numpy()
+        kappa = fleiss_kappa(codes - np.int8(1), N_LABELS)
+        rows.append(
+            member.facts
+            | {"round": number, "asked": len(codes), "accepted": len(relations)}
+            | {name: int((relations == name).sum()) for name in RELATION_NAMES}
+            | {"kappa": None if np.isnan(kappa) else kappa}
+        )
+    return pl.DataFrame(rows, schema=_LABELS)
+
+
+def _by_round(member: _Member, path: Callable[[int], Path]) -> dict[int, pl.DataFrame]:
+    """Read a table of every round, in one go: each reading has its price."""
+    numbers = range(1, member.last + 1)
+    if not numbers:
+        return {}
+    files = [path(number) for number in numbers]
+    table = pl.read_csv(files, infer_schema=False, include_file_paths="file")
+    return {
+        number: table.filter(pl.col("file") == str(file))
+        for number, file in zip(numbers, files, strict=True)
+    }
+
+
+_LABELS = {
+    "arm": pl.String,
+    "run": pl.String,
+    "fold": pl.Int64,
+    "seed": pl.Int64,
+    **dict.fromkeys(("round", "asked", "accepted", *RELATION_NAMES), pl.Int64),
+    "kappa": pl.Float64,
+}
+
+
+def _confusion(member: _Member) -> pl.DataFrame:
+    rows = []
+    for number in sorted({SEED_ROUND, member.last}):
+        evaluation = RunFiles.read_json(member.files.evaluation(number))
+        for eval_set, scores in evaluation["scores"].items():
+            for truth, counts in zip(RELATION_NAMES, scores["confusion"], strict=True):
+                for predicted, count in zip(RELATION_NAMES, counts, strict=True):
+                    rows.append(
+                        {"arm": member.arm, "run": member.run.name, "eval_set": eval_set}
+                        | {"round": number, "truth": truth, "predicted": predicted, "count": count}
+                    )
+    return pl.DataFrame(rows)
+
+
+def _quality(members: Sequence[_Member]) -> dict[str, Any]:
+    """Return the quality of labels where it was measured, once for each arm."""
+    found: dict[str, Any] = {}
+    for member in members:
+        file = member.run.folder / QUALITY
+        if member.arm not in found and file.exists():
+            found[member.arm] = RunFiles.read_json(file)
+    return found

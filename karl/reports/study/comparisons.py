@@ -1,0 +1,315 @@
+"""The tables of a study that set strategies, measures or costs against each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from karl.errors import DataError
+from karl.evaluation.ranks import holm, paired_test, pooled_spearman, run_spearman
+from karl.evaluation.statistics import (
+    area_under_curve,
+    interval,
+    means,
+    pooled_means,
+)
+from karl.labels import RELATION_NAMES
+from karl.reports.curves import set_name
+from karl.reports.study.cells import (
+    ARM,
+    N_RUNS,
+    SET,
+    Column,
+    change,
+    count,
+    lay_out,
+    money,
+    p_value,
+    score,
+    share,
+    text,
+)
+from karl.reports.study.model import Study, StudyTable
+from karl.reports.study.panel import Panel
+
+__all__ = ["diversity_table", "labels_table", "targets_table", "tests_table"]
+
+_MEASURES: Final = {"macro_f1": "Macro-F1, last round", "aulc": "Area under the curve"}
+# A score that equals the target but for rounding reaches it.
+_SLACK: Final = 1e-9
+_SPENT: Final = ("n_llm", "llm_calls", "llm_cost_usd")
+
+
+def targets_table(panel: Panel, targets: Mapping[str, float]) -> StudyTable | None:
+    """Tell what it takes to reach a macro-F1; None if there are no rounds after the seed.
+
+    Parameters
+    ----------
+    panel : Panel
+        The runs.
+    targets : mapping of str to float
+        By evaluation set; the lowest of the strategies' peaks where none is given.
+
+    Raises
+    ------
+    DataError
+        If a target is for an evaluation set that there is not.
+    """
+    for name in targets:
+        if name not in panel.eval_sets:
+            known = ", ".join(panel.eval_sets)
+            raise DataError(f"a target is for '{name}', but the evaluation sets are {known}")
+    if not panel.last:
+        return None
+    goals = {name: targets.get(name, _lowest_peak(panel, name)) for name in panel.eval_sets}
+    rows = [_cost_of(panel, arm, name, goals[name]) for name, arm in panel.curves()]
+    default = [set_name(name) for name in panel.eval_sets if name not in targets]
+    note = (
+        "Medians over all runs of the first round whose macro-F1 reaches the target, and of the "
+        "accepted LLM labels, calls and US dollars up to it. A run that does not reach it up to "
+        f"round {panel.last}, the highest that all runs reached, counts as taking infinitely "
+        "many; where that makes the median infinite it is 'not reached'."
+    )
+    if default:
+        note += (
+            f" The target of {' and '.join(default)} is the lowest of the strategies' peaks, "
+            "the highest mean macro-F1 of a round, which every mean curve reaches."
+        )
+    columns = (
+        SET,
+        Column("target", "Target macro-F1", score),
+        ARM,
+        N_RUNS,
+        Column("n_reached", "Reach it", count),
+        Column("round", "Round", _reached(count)),
+        Column("n_llm", "LLM labels", _reached(count)),
+        Column("llm_calls", "Calls", _reached(count)),
+        Column("llm_cost_usd", "USD", _reached(money)),
+    )
+    return lay_out("targets", "What it takes to reach a macro-F1", note, rows, columns)
+
+
+def _lowest_peak(panel: Panel, eval_set: str) -> float:
+    """Return the lowest, over the strategies, of the highest mean of a round."""
+    curves = (
+        means(panel.weights[:1], panel.until_last(arm, name))[0]
+        for name, arm in panel.curves()
+        if name == eval_set
+    )
+    return min(float(np.nanmax(curve)) for curve in curves)
+
+
+def _cost_of(panel: Panel, arm: str, eval_set: str, target: float) -> dict[str, Any]:
+    scores = panel.until_last(arm, eval_set)
+    runs = np.flatnonzero(~np.isnan(scores).all(axis=1))
+    reaches = scores[runs] >= target - _SLACK
+    reached = reaches.any(axis=1)
+    first = reaches.argmax(axis=1)
+    taken = {"round": first.astype(np.float64)}
+    for column in _SPENT:
+        taken[column] = panel.until_last(arm, eval_set, column)[runs, first]
+    return {
+        "eval_set": eval_set,
+        "target": target,
+        "arm": arm,
+        "n_runs": len(runs),
+        "n_reached": int(reached.sum()),
+        **{name: _median(np.where(reached, of_runs, np.inf)) for name, of_runs in taken.items()},
+    }
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.median(values)) if values.size else math.nan
+
+
+def _reached(show: Callable[[float], str]) -> Callable[[float], str]:
+    return lambda value: "not reached" if math.isinf(value) else show(value)
+
+
+def tests_table(panel: Panel) -> StudyTable | None:
+    """Compare all pairs of strategies; None where there is nothing to compare."""
+    if not panel.last:
+        return None
+    rows = [
+        row
+        for eval_set in panel.eval_sets
+        for measure in _MEASURES
+        for row in _family(panel, eval_set, measure)
+    ]
+    if not rows:
+        return None
+    note = (
+        "Differences between two strategies, the first less the second, over the folds and seeds "
+        "that both ran: Wilcoxon's signed-rank test, p corrected by Holm's method over the pairs "
+        "of strategies within one set and measure, the matched-pairs rank-biserial correlation "
+        "and Cohen's d_z. The test takes these differences for independent, but folds share most "
+        "of their training pairs and the seeds of a fold share its test pairs: the p values are "
+        f"too small to be taken at face value. {panel.on_last} {panel.on_intervals}"
+    )
+    columns = (
+        SET,
+        Column("measure", "Measure", _MEASURES.__getitem__),
+        Column("arm", "Strategy", text),
+        Column("baseline", "Less", text),
+        Column("n_pairs", "Pairs", count),
+        Column("difference", "Difference", change),
+        Column("p", "p", p_value),
+        Column("p_holm", "p (Holm)", p_value),
+        Column("rank_biserial", "Rank-biserial", _effect),
+        Column("d_z", "d_z", _effect),
+    )
+    return lay_out("tests", "Differences between strategies", note, rows, columns)
+
+
+def _effect(value: float) -> str:
+    return change(value) if math.isnan(value) else f"{value:+z.2f}"
+
+
+def _family(panel: Panel, eval_set: str, measure: str) -> list[dict[str, Any]]:
+    """Test all pairs of strategies on one set and measure: one family of hypotheses."""
+    rows: list[dict[str, Any]] = []
+    for baseline, arm in combinations(panel.arms, 2):
+        differences = _measured(panel, arm, eval_set, measure) - _measured(
+            panel, baseline, eval_set, measure
+        )
+        test = paired_test(differences)
+        if test.n:
+            rows.append(
+                {
+                    "eval_set": eval_set,
+                    "measure": measure,
+                    "arm": arm,
+                    "baseline": baseline,
+                    "n_pairs": test.n,
+                    "difference": panel.mean(differences),
+                    "p": test.p,
+                    "p_holm": math.nan,
+                    "rank_biserial": test.rank_biserial,
+                    "d_z": test.d_z,
+                }
+            )
+    corrected = holm([row["p"] for row in rows])
+    return [{**row, "p_holm": float(p)} for row, p in zip(rows, corrected, strict=True)]
+
+
+def _measured(panel: Panel, arm: str, eval_set: str, measure: str) -> NDArray[np.float64]:
+    scores = panel.until_last(arm, eval_set)
+    return area_under_curve(scores) if measure == "aulc" else scores[:, -1]
+
+
+def diversity_table(panel: Panel) -> StudyTable | None:
+    """Correlate diversity and macro-F1 over rounds; None where nothing is to be had."""
+    if not panel.last:
+        return None
+    rows: list[dict[str, Any]] = []
+    for eval_set in panel.eval_sets:
+        with_scores = [arm for name, arm in panel.curves() if name == eval_set]
+        groups: list[tuple[str | None, list[str]]] = [(arm, [arm]) for arm in with_scores]
+        if len(groups) > 1:
+            groups.insert(0, (None, with_scores))
+        for name, arms in groups:
+            head = {"eval_set": eval_set, "arm": name, "label": name or "all"}
+            rows.append({**head, **_rho(panel, eval_set, arms)})
+    if all(math.isnan(row["pooled"].value) for row in rows):
+        return None
+    note = (
+        "Spearman's rank correlation between the diversity of the training set (1 less the mean "
+        "absolute correlation between training pairs) and macro-F1: over all runs and rounds at "
+        "once, where differences between folds count too, and within each run over its rounds, "
+        f"averaged over the runs. {panel.on_intervals}"
+    )
+    columns = (
+        SET,
+        Column("label", "Strategy", text),
+        N_RUNS,
+        Column("n_points", "Points", count),
+        Column("pooled", "All runs and rounds", change),
+        Column("within", "Mean within runs", change),
+    )
+    title = "Rank correlation of diversity and macro-F1"
+    return lay_out("diversity", title, note, rows, columns, only_shown=("label",))
+
+
+def _rho(panel: Panel, eval_set: str, arms: Sequence[str]) -> dict[str, Any]:
+    diversity = [panel.values(arm, eval_set, "diversity") for arm in arms]
+    scores = [panel.values(arm, eval_set) for arm in arms]
+    x, y = np.hstack(diversity), np.hstack(scores)
+    within = np.column_stack([run_spearman(*pair) for pair in zip(diversity, scores, strict=True)])
+    known = [~np.isnan(a + b) for a, b in zip(diversity, scores, strict=True)]
+    return {
+        "n_runs": sum(int(points.any(axis=1).sum()) for points in known),
+        "n_points": sum(int(points.sum()) for points in known),
+        "pooled": interval(pooled_spearman(panel.weights, x, y)),
+        "within": interval(pooled_means(panel.weights, within)),
+    }
+
+
+def labels_table(panel: Panel, study: Study) -> StudyTable | None:
+    """Sum up what was asked, accepted and spent; None if nothing was asked."""
+    if study.labels.is_empty():
+        return None
+    asked, spent = _asked(study.labels), _spent(study)
+    joined = asked.join(spent, on="arm", how="left")
+    by_arm = {row["arm"]: row for row in joined.iter_rows(named=True)}
+    rows = [by_arm[arm] for arm in panel.arms if arm in by_arm]
+    if not rows:
+        return None
+    note = (
+        "Means over the runs, each with all its rounds; the acceptance and the relations are "
+        "shares of all pairs that the runs asked about, and of all that they accepted. Kappa is "
+        "Fleiss' kappa between the votes on nine labels, a mean over runs and rounds. Calls, "
+        "tokens and US dollars are a run's own, up to its last round."
+    )
+    columns = (
+        ARM,
+        N_RUNS,
+        Column("asked", "Asked", count),
+        Column("accepted", "Accepted", count),
+        Column("acceptance", "Acceptance", share),
+        *(Column(name, name.capitalize(), share) for name in RELATION_NAMES),
+        Column("kappa", "Kappa", score),
+        Column("llm_calls", "Calls", count),
+        Column("llm_tokens_in", "Tokens in", count),
+        Column("llm_tokens_out", "Tokens out", count),
+        Column("llm_cost_usd", "USD", money),
+    )
+    return lay_out("labels", "LLM labels and their cost per run", note, rows, columns)
+
+
+def _asked(labels: pl.DataFrame) -> pl.DataFrame:
+    """Sum the labels up by arm."""
+    n_runs = pl.col("run").n_unique()
+    accepted = pl.col("accepted").sum()
+    # Sorted, so that sums are the same to the last bit in whichever order the rows come.
+    return (
+        labels.sort("arm", "run", "round")
+        .group_by("arm", maintain_order=True)
+        .agg(
+            n_runs.alias("n_runs"),
+            (pl.col("asked").sum() / n_runs).alias("asked"),
+            (accepted / n_runs).alias("accepted"),
+            (accepted / pl.col("asked").sum()).alias("acceptance"),
+            *(pl.col(name).sum() / accepted for name in RELATION_NAMES),
+            pl.col("kappa").cast(pl.Float64).fill_nan(None).mean(),
+        )
+    )
+
+
+def _spent(study: Study) -> pl.DataFrame:
+    """Average by arm what its runs with labels spent up to their own last rounds."""
+    columns = ("llm_calls", "llm_tokens_in", "llm_tokens_out", "llm_cost_usd")
+    # These are totals up to a round, so a run's last ones are its highest.
+    return (
+        study.metrics.join(study.labels, on=("arm", "run"), how="semi")
+        .group_by("arm", "run")
+        .agg(pl.col(*columns).max())
+        .sort("arm", "run")
+        .group_by("arm", maintain_order=True)
+        .agg(pl.col(*columns).mean())
+    )

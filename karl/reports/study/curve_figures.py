@@ -1,0 +1,249 @@
+"""Figures of macro-F1: by round, against labels, against cost and against diversity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from karl.reports.curves import set_name
+from karl.reports.study.style import (
+    GREY,
+    LABEL_PT,
+    LINE_PT,
+    PAPER,
+    ArmStyle,
+    arm_styles,
+    canvas,
+    label_ends,
+    label_room,
+    panel,
+    style_axes,
+    ticks,
+    title_of,
+)
+
+__all__ = [
+    "diversity_figure",
+    "labels_figure",
+    "learning_curve_figure",
+    "usd_figure",
+    "with_usd",
+]
+
+_Floats = npt.NDArray[np.float64]
+
+_HEIGHT: Final = 244.8
+_LEFT, _BOTTOM, _TOP = 40.0, 36.0, 27.0
+_MOST_BANDS: Final = 4  # more of them hide each other
+_LEAST_SPAN: Final = 0.06
+
+
+@dataclass(frozen=True)
+class _Line:
+    arm: str
+    x: _Floats
+    y: _Floats
+    low: _Floats
+    high: _Floats
+
+
+def learning_curve_figure(points: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
+    """Draw the mean macro-F1 of each arm against the round.
+
+    Parameters
+    ----------
+    points : polars.DataFrame
+        `arm`, `eval_set`, `round`, `n_llm`, `n_runs`, `mean`, `low`, `high`.
+    eval_set : str
+    arms : sequence of str
+        All arms of the study, whose order gives their colours.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With the interval as a band, where there are few arms, and the seed as a
+        dashed line.
+    """
+    title = f"{set_name(eval_set)} macro-F1 by round"
+    return _draw_lines(_lines(points, eval_set, arms, "round"), arms, title, "round", whole=True)
+
+
+def labels_figure(points: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
+    """Draw the mean macro-F1 of each arm against its accepted LLM labels.
+
+    Parameters are those of `learning_curve_figure`.
+    """
+    title = f"{set_name(eval_set)} macro-F1 by accepted LLM labels"
+    lines = _lines(points, eval_set, arms, "n_llm")
+    return _draw_lines(lines, arms, title, "accepted LLM labels (mean of runs)", whole=True)
+
+
+def usd_figure(
+    points: pl.DataFrame, metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]
+) -> Figure:
+    """Draw the mean macro-F1 of each arm against what its labels cost in US dollars.
+
+    Parameters
+    ----------
+    points, eval_set, arms
+        As for `learning_curve_figure`.
+    metrics : polars.DataFrame
+        The metrics of a study, which hold the cost.
+    """
+    lines = _lines(with_usd(points, metrics), eval_set, arms, "usd")
+    title = f"{set_name(eval_set)} macro-F1 by cost of LLM labels"
+    return _draw_lines(lines, arms, title, "US dollars (mean of runs)")
+
+
+def with_usd(points: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Return the points of learning curves with what they cost, a mean over runs, as `usd`."""
+    keys = ["arm", "eval_set", "round"]
+    cost = metrics.group_by(keys).agg(usd=pl.col("llm_cost_usd").mean())
+    return points.join(cost, on=keys, how="left", maintain_order="left")
+
+
+def diversity_figure(metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure | None:
+    """Draw macro-F1 against the diversity of the training set.
+
+    Parameters
+    ----------
+    metrics : polars.DataFrame
+        The metrics of a study.
+    eval_set : str
+    arms : sequence of str
+
+    Returns
+    -------
+    matplotlib.figure.Figure or None
+        A dot per run and round, and the means over runs as a line from the seed
+        (ring) to the last round (filled); None if no diversity is defined.
+    """
+    known = metrics.filter(
+        pl.col("eval_set") == eval_set,
+        pl.col("diversity").is_not_null() & pl.col("diversity").is_not_nan(),
+    )
+    if known.is_empty():
+        return None
+    shown = [arm for arm in arms if arm in set(known["arm"])]
+    figure = canvas(_height(len(shown)))
+    axes = panel(figure, _LEFT, label_room(figure, shown), _BOTTOM, _TOP)
+    title_of(figure, f"{set_name(eval_set)} macro-F1 by diversity of the training set")
+    styles = arm_styles(arms)
+    ends = {
+        arm: _draw_cloud(axes, known.filter(pl.col("arm") == arm), styles[arm]) for arm in shown
+    }
+    style_axes(axes)
+    axes.margins(0.06)
+    axes.set_xlabel("diversity of the training set", fontsize=LABEL_PT, color=GREY)
+    axes.xaxis.set_major_locator(ticks())
+    axes.yaxis.set_major_locator(ticks())
+    label_ends(axes, ends, styles)
+    return figure
+
+
+def _draw_cloud(axes: Axes, of_arm: pl.DataFrame, style: ArmStyle) -> tuple[float, float]:
+    """Draw the dots and the mean path of an arm; return the path's end."""
+    means = of_arm.group_by("round").agg(pl.col("diversity", "macro_f1").mean()).sort("round")
+    x, y = means["diversity"].to_numpy(), means["macro_f1"].to_numpy()
+    axes.scatter(
+        of_arm["diversity"].to_numpy(),
+        of_arm["macro_f1"].to_numpy(),
+        s=9,
+        color=style.colour,
+        marker=style.marker,
+        alpha=0.3,
+        linewidths=0,
+    )
+    axes.plot(x, y, color=style.colour, linestyle=style.dash, linewidth=1.4, zorder=3)
+    axes.plot(x[0], y[0], "o", markersize=8, markerfacecolor="none", color=style.colour, zorder=4)
+    axes.plot(
+        x[-1],
+        y[-1],
+        style.marker,
+        markersize=7.5,
+        color=style.colour,
+        markeredgecolor=PAPER,
+        zorder=5,
+    )
+    return float(x[-1]), float(y[-1])
+
+
+def _lines(points: pl.DataFrame, eval_set: str, arms: Sequence[str], x: str) -> list[_Line]:
+    found = []
+    for arm in arms:
+        rows = points.filter(pl.col("eval_set") == eval_set, pl.col("arm") == arm).sort("round")
+        if not rows.is_empty():
+            columns = [rows[name].cast(pl.Float64).to_numpy() for name in (x, "mean")]
+            # A null becomes NaN, which is not drawn.
+            limits = [rows[name].cast(pl.Float64).to_numpy() for name in ("low", "high")]
+            found.append(_Line(arm, *columns, *limits))
+    return found
+
+
+def _draw_lines(
+    lines: Sequence[_Line], arms: Sequence[str], title: str, x_label: str, *, whole: bool = False
+) -> Figure:
+    styles = arm_styles(arms)
+    figure = canvas(_height(len(lines)))
+    axes = panel(figure, _LEFT, label_room(figure, (line.arm for line in lines)), _BOTTOM, _TOP)
+    title_of(figure, title)
+    for line in lines:
+        _draw_line(axes, line, styles[line.arm], band=len(lines) <= _MOST_BANDS)
+    seed = float(np.mean([line.y[0] for line in lines]))
+    axes.axhline(seed, color=GREY, linestyle="--", linewidth=1, zorder=1)
+    style_axes(axes)
+    axes.set_xlabel(x_label, fontsize=LABEL_PT, color=GREY)
+    _set_limits(axes, lines, whole=whole)
+    ends = {line.arm: (float(line.x[-1]), float(line.y[-1])) for line in lines}
+    label_ends(axes, ends, styles, seed)
+    return figure
+
+
+def _height(n_arms: int) -> float:
+    """Return the height of a figure whose right side has a line of text for each arm."""
+    return max(_HEIGHT, _BOTTOM + _TOP + LINE_PT * (n_arms + 2))
+
+
+def _draw_line(axes: Axes, line: _Line, style: ArmStyle, *, band: bool) -> None:
+    axes.plot(
+        line.x,
+        line.y,
+        color=style.colour,
+        linestyle=style.dash,
+        linewidth=1.8,
+        marker=style.marker,
+        markersize=4,
+        zorder=3,
+    )
+    if not band or np.isnan(line.low).all():
+        return
+    if len(line.x) == 1:
+        axes.vlines(line.x, line.low, line.high, color=style.colour, linewidth=1.2, alpha=0.5)
+    else:
+        axes.fill_between(
+            line.x, line.low, line.high, color=style.colour, alpha=0.15, linewidth=0, zorder=2
+        )
+
+
+def _set_limits(axes: Axes, lines: Sequence[_Line], *, whole: bool) -> None:
+    last = max(float(line.x.max()) for line in lines)
+    margin = 0.03 * last or 0.5
+    axes.set_xlim(-margin, last + margin)
+    axes.xaxis.set_major_locator(ticks(whole=whole))
+    if whole:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    if last == 0:
+        axes.set_xticks([0])
+    axes.margins(y=0.06)
+    low, high = axes.get_ylim()
+    lack = max(0.0, _LEAST_SPAN - (high - low)) / 2
+    axes.set_ylim(low - lack, high + lack)
+    axes.yaxis.set_major_locator(ticks())

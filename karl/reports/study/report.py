@@ -1,0 +1,108 @@
+"""A report in a folder: a page, figures and tables, all of one study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from karl.errors import UsageError
+from karl.files import hash_json, write_text
+from karl.reports.study.export import tables_markdown, write_tables
+from karl.reports.study.figures import all_figures, save_figures
+from karl.reports.study.model import Study, StudyTable
+from karl.reports.study.page import render_page
+from karl.reports.study.tables import study_tables
+
+__all__ = ["Report", "parse_targets", "report_folder", "write_report"]
+
+_FOLDER = "report"
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What was written.
+
+    Parameters
+    ----------
+    study : Study
+    tables : list of StudyTable
+    page : Path
+        The page that opens from disk.
+    """
+
+    study: Study
+    tables: list[StudyTable]
+    page: Path
+
+
+def report_folder(runs: Path, folders: Sequence[Path], out: Path | None = None) -> Path:
+    """Return where a report goes: into the folder that it is about, or one beside several.
+
+    Parameters
+    ----------
+    runs : Path
+        Of all runs.
+    folders : sequence of Path
+        Of the runs and sweeps that the report is about.
+    out : Path, optional
+        Where the user wants it.
+    """
+    if out is not None:
+        return out
+    if len(folders) == 1:
+        return folders[0] / _FOLDER
+    name = "+".join(str(folder.relative_to(runs)).replace("/", "~") for folder in folders)
+    short = name if len(name) <= _LONGEST_NAME else f"report-{hash_json(name)[:8]}"
+    return runs / short / _FOLDER
+
+
+def parse_targets(targets: Sequence[str]) -> dict[str, float]:
+    """Read targets such as `ood=0.5`.
+
+    Raises
+    ------
+    UsageError
+        If one is malformed, or no macro-F1.
+    """
+    found = {}
+    for target in targets:
+        name, _, value = target.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            found[name] = -1.0
+        if not name or not 0 <= found[name] <= 1:
+            raise UsageError(
+                f"--target {target}: no macro-F1 of an evaluation set",
+                hint="Such as: --target ood=0.5",
+            )
+    return found
+
+
+def write_report(study: Study, folder: Path, targets: dict[str, float] | None = None) -> Report:
+    """Make all tables and figures of a study and write them, and the page, to a folder.
+
+    Parameters
+    ----------
+    study : Study
+    folder : Path
+        Gets `index.html`, `figures/` (PNG and SVG), `tables/` (CSV and Markdown)
+        and `tables.md`, which holds all tables.
+    targets : dict of str to float, optional
+        Macro-F1 by evaluation set; see `study_tables`.
+
+    Raises
+    ------
+    DataError
+        See `study_tables`.
+    """
+    tables = study_tables(study, targets or {})
+    figures = all_figures(study)
+    save_figures(figures, folder / "figures")
+    write_tables(tables, folder / "tables")
+    write_text(folder / "tables.md", tables_markdown(tables))
+    page = folder / "index.html"
+    write_text(page, render_page(study, tables, figures))
+    return Report(study, tables, page)

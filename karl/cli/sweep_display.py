@@ -11,6 +11,7 @@ from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -148,7 +149,8 @@ def _picture(jobs: Sequence[JobStatus], headline: str) -> RenderableType:
         table.add_row(
             job.name, f"{job.rounds_done - 1}/{job.rounds - 1}", Text(state, style=style), Text(own)
         )
-    return Group(Text(headline), bar, table)
+    # The padding ends the bar's line.
+    return Group(Text(headline), Padding(bar, 0), table)
 
 
 def _duration(seconds: float) -> str:

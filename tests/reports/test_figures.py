@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from studies import make_study
 
 from karl.reports.study.class_figures import class_scores, confusion_counts
-from karl.reports.study.figures import StudyFigure, all_figures, best_arm, save_figures, svg_of
+from karl.reports.study.figures import StudyFigure, all_figures, best_arm, save_figures
 from karl.reports.study.model import Study, last_round
 from karl.reports.study.style import LABEL_PT, TICK_PT, arm_styles, shorten, spread
 
@@ -127,7 +127,7 @@ def test_hostile_names_are_drawn_as_they_are() -> None:
     )
     found = all_figures(study)
     assert {"curve-a-b", "curve-a-b-2"} <= set(found)
-    assert '&lt;b&gt;"$x_$"&amp;' in svg_of(found["curve-a-b"])
+    assert '&lt;b&gt;"$x_$"&amp;' in found["curve-a-b"].svg
 
 
 def test_arms_differ_in_more_than_their_colour() -> None:

@@ -13,7 +13,7 @@ from cli.small_shop import done, finish, karl, results, settings, snapshot, star
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from karl.cli.sweep_display import _headline
-from karl.sweeps.directory import JobStatus
+from karl.sweeps.directory import JobStatus, Sweep
 from karl.sweeps.job import THREADS, _its_share_of_cores
 from karl.sweeps.outcome import Outcome
 
@@ -202,16 +202,13 @@ def test_a_sweep_that_is_stopped_is_finished_by_the_same_command(
         assert results(folder) == results(finished / folder.name)
 
 
-@pytest.mark.slow
-def test_two_at_once_do_not_disturb_each_other(small: list[str], finished: Path) -> None:
-    first = start("sweep", *small, *NAME)
-    _wait_for(SWEEP / "*/seed/model.safetensors", first)
-    second = finish(start("sweep", *small, *NAME))
-    assert second.code == 2
-    assert "another process is carrying out the sweep 'mine'" in second.err
-    done(finish(first))
-    for folder in jobs():
-        assert results(folder) == results(finished / folder.name)
+def test_two_at_once_do_not_disturb_each_other(swept: Path, small: list[str]) -> None:
+    before = snapshot(swept)
+    with Sweep.load(swept).locked():
+        answer = karl("sweep", *small, "seed=0,1", *NAME)
+    assert answer.code == 2
+    assert "another process is carrying out the sweep 'mine'" in answer.err
+    assert snapshot(swept) == before
 
 
 def test_a_run_that_is_finished_by_itself_is_part_of_the_report(

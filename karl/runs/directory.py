@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from karl.config.compose import GROUPS_KEY, differences
@@ -22,6 +21,7 @@ from karl.files import hash_json, write_text
 from karl.llm.account import Account, Watch, silent
 from karl.paths import home
 from karl.runs.changes import TRACKING, changed, fixed_hash, is_changeable
+from karl.runs.lock import held
 from karl.runs.manifest import Manifest
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
@@ -222,15 +222,8 @@ class Run:
         UsageError
             If another process does.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder / ".lock", timeout=self.patience_s):
-                yield
-        except Timeout as error:
-            raise UsageError(
-                f"another process is working on the run '{self.name}'",
-                hint="Wait for it, or choose another --name.",
-            ) from error
+        with held(self.folder, "working on the run", self.patience_s):
+            yield
 
     def prepare(self, *, seed_only: bool = False) -> None:
         """Make the folder, or check that it holds the same experiment.

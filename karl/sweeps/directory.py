@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from karl import __version__
 from karl.config.compose import compose_config
 from karl.errors import KarlError, UsageError
 from karl.files import write_json
 from karl.runs.directory import SWEEP_FILE, Run
+from karl.runs.lock import held
 from karl.runs.manifest import Manifest
 from karl.stages.artefacts import RunFiles
 from karl.sweeps.expand import Job
@@ -126,15 +125,8 @@ class Sweep:
         UsageError
             If another process does.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.folder / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise UsageError(
-                f"another process is carrying out the sweep '{self.folder.name}'",
-                hint="Wait for it, or choose another --name.",
-            ) from error
+        with held(self.folder, "carrying out the sweep"):
+            yield
 
     def status(self) -> list[JobStatus]:
         """Return how far each job is, as it is on disk."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from karl.config.compose import compose_config
+from karl.config.compose import combinations, compose_config
 from karl.errors import ConfigError
 from karl.sweeps.expand import divide, expand
 
@@ -72,12 +72,16 @@ def test_an_experiment_brings_values_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["fbl_names", "fbl_cards", "demo"])
 def test_the_study_is_four_strategies_on_five_folds_with_three_seeds(name: str) -> None:
-    jobs = expand([f"experiment={name}"])
-    kinds = {
-        (job.config["choices"]["sampler"], job.config["split"]["fold"], job.config["seed"])
-        for job in jobs
+    swept, jobs = combinations([f"experiment={name}"])
+    assert swept == {"sampler", "split.fold", "seed"}
+    wanted = {
+        (f"sampler={sampler}", f"split.fold={fold}", f"seed={seed}", f"experiment={name}")
+        for sampler, fold, seed in product(
+            ("random", "margin", "entropy", "qbc"), range(5), (1, 2, 3)
+        )
     }
-    assert kinds == set(product(("random", "margin", "entropy", "qbc"), range(5), (1, 2, 3)))
+    assert {tuple(job) for job in jobs} == wanted
+    assert len(jobs) == len(wanted)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ def test_figures_of_a_report_follow_from_the_metrics(swept: Path) -> None:
     assert targets.filter(pl.col("eval_set") == "ood")["n_llm"].to_list() == [0, 0]
 
 
+@pytest.mark.slow
 def test_several_sweeps_are_one_report(swept: Path, shop: Path) -> None:
     other = settings(
         shop, "sampler=random", "split.fold=0,1", "budget.rounds=1", "features=ordered"

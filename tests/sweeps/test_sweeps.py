@@ -40,6 +40,7 @@ def jobs(sweep: Path = SWEEP) -> list[Path]:
     return sorted(file.parent for file in sweep.glob("*/config.yaml"))
 
 
+@pytest.mark.slow
 def test_every_job_is_a_run_as_if_it_had_been_run_alone(swept: Path, shop: Path) -> None:
     listed = json.loads((swept / "sweep.json").read_text())["jobs"]
     assert sorted(job["run"] for job in listed) == [folder.name for folder in jobs()]
@@ -68,6 +69,7 @@ def test_more_values_run_only_what_is_missing(swept: Path, shop: Path) -> None:
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.slow
 def test_a_higher_limit_goes_on_with_every_run(swept: Path, shop: Path) -> None:
     done(karl("sweep", *NAME, "budget.rounds=2"))
     for folder in jobs():
@@ -129,6 +131,7 @@ def test_a_job_that_cannot_be_run_keeps_all_from_starting(
     assert not SWEEP.exists()
 
 
+@pytest.mark.slow
 def test_a_label_budget_that_runs_out_is_told_at_the_end(shop: Path) -> None:
     command = settings(shop, "sampler=random,margin", "budget.rounds=2", "budget.labels=12")
     answer = karl("sweep", *command, *NAME)
@@ -211,6 +214,7 @@ def test_two_at_once_do_not_disturb_each_other(swept: Path, small: list[str]) ->
     assert snapshot(swept) == before
 
 
+@pytest.mark.slow
 def test_a_run_that_is_finished_by_itself_is_part_of_the_report(
     shop: Path, fragile: tuple[str, str]
 ) -> None:

@@ -75,6 +75,7 @@ def test_the_option_of_the_split_is_what_tune_makes() -> None:
     assert isinstance(experiment.split, ValidationSplit)
 
 
+@pytest.mark.slow
 def test_a_search_sees_no_evaluation_set_and_is_found_again(shop: Path) -> None:
     command = ("tune", *settings(shop, *SEARCH, "budget.rounds=1"), *NAME, "--trials")
     out = done(karl(*command, "2")).out

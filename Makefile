@@ -36,7 +36,7 @@ test: setup ## Run the test suite without its slow tests.
 test-slow: setup ## Run the slow tests: kills at random moments, a real model, figures on FBL.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow
 
-study: setup ## Carry out the paper's study and write RESULTS.md (an hour and a half on two cores).
+study: setup ## Carry out the paper's study and write RESULTS.md (an hour or more on two cores).
 	$(BIN)/python -m pip install --quiet --editable '.[joblib]'
 	$(BIN)/python scripts/reproduce_paper.py
 

@@ -1,3 +1,3 @@
 """Experiments that learn product relations from few human labels."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

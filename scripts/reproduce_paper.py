@@ -63,8 +63,8 @@ What differs from the paper:
   and pair features made of two item vectors, in place of the paper's 424 content features. On FBL
   they were chosen while looking at both evaluation sets (see README): expect a little less on
   new data.
-- **Candidate pool.** FBL: a fixed pool of 8,832 pairs with recorded labels, drawn in strata
-  (uniform, similar names, hardest, most likely complementary); a round takes at most one pair of
+- **Candidate pool.** FBL: a fixed pool of 14,832 pairs with recorded labels, drawn in strata
+  (uniform, similar names, hardest, most likely complementary, matching item cards); a round takes at most one pair of
   each of 368 induced categories. The paper draws up to 368,000 candidates anew every round.
 - **Annotator.** FBL: labels of another language model, recorded once and judged from the two
   names, three votes a pair. Demo: simulated votes with known errors.

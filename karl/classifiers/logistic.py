@@ -43,7 +43,7 @@ class Logistic:
 
     def suggest(self, trial: Trial) -> Parameters:
         """Draw the L2 penalty; see `Classifier.suggest`."""
-        return {"penalty": trial.suggest_float("penalty", 1e-6, 1e-2, log=True)}
+        return {"penalty": trial.suggest_float("penalty", 1e-4, 1e-1, log=True)}
 
     def for_tuning(self) -> Logistic:
         """Return the classifier itself."""

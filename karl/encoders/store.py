@@ -19,6 +19,9 @@ from karl.files import atomic_path, hash_json, write_json
 
 __all__ = ["VectorStore"]
 
+# What matrix products differ by between processors, about 1e-12, is gone when vectors are stored.
+_DECIMALS = 5
+
 
 @dataclass(frozen=True)
 class VectorStore:
@@ -35,7 +38,7 @@ class VectorStore:
 
     def key(self, catalogue: Catalogue, encoder: Encoder) -> str:
         """Return the hash of the texts and of the encoder's configuration."""
-        digest = hashlib.sha256(hash_json(identity(encoder)).encode())
+        digest = hashlib.sha256(hash_json([identity(encoder), _DECIMALS]).encode())
         for column in (ITEM_ID, *encoder.text_columns):
             if catalogue.has(column):
                 update_digest(digest, catalogue.table[column])
@@ -78,4 +81,4 @@ class VectorStore:
         # The values go last: where they are, the set is complete.
         write_json(self.folder / f"{key}.json", {"blocks": list(vectors.blocks)})
         with atomic_path(values_file) as temporary:
-            np.save(temporary, vectors.values)
+            np.save(temporary, np.round(vectors.values, _DECIMALS).astype(np.float32))

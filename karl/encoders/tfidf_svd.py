@@ -77,7 +77,7 @@ class TfidfSvd:
             ngram_range=(self.ngram_min, self.ngram_max),
             min_df=min(self.min_df, len(texts)),
             sublinear_tf=True,
-            dtype=np.float32,
+            dtype=np.float64,
         )
         try:
             counts = vectorizer.fit_transform(texts)
@@ -93,7 +93,7 @@ class TfidfSvd:
             # One thread: the last bits must not depend on the number of cores.
             with threadpool_limits(limits=1):
                 reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
-        return ItemVectors(normalize(reduced).astype(np.float32), [n_dims])
+        return ItemVectors(normalize(reduced), [n_dims])
 
     def _texts(self, catalogue: Catalogue) -> list[str]:
         texts = catalogue.texts(self.columns)

@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 __all__ = ["Diversity", "diversity"]
 
 _BLOCK_ROWS = 512
-# Correlations are computed in single precision, so the last digits of their mean
-# are noise; without them the same run gives the same bytes elsewhere.
+# The last bits of a matrix product are those of the processor.
 _DECIMALS = 6
 
 
@@ -67,9 +66,8 @@ def diversity(features: ArrayLike, *, exact_up_to: int = 5000, seed: int = 0) ->
 
     Notes
     -----
-    Takes O(n² p) time, about half a second for 5,000 × 1,200 on one core, and memory
-    for a float64 and a float32 copy of the compared rows and for 512 × n
-    correlations at a time.
+    Takes O(n² p) time, about a second for 5,000 × 1,200 on one core, and memory
+    for a float64 copy of the compared rows and for 512 × n correlations at a time.
 
     References
     ----------
@@ -95,11 +93,11 @@ def _sampled(X: NDArray[np.float32], at_most: int, seed: int) -> NDArray[np.floa
     return X[np.sort(chosen)]
 
 
-def _standardized(X: NDArray[np.float32]) -> NDArray[np.float32]:
+def _standardized(X: NDArray[np.float32]) -> NDArray[np.float64]:
     """Centre each row and scale it to length 1, so that a dot product is a correlation."""
     Z = X.astype(np.float64)
     if Z.shape[1] == 0:
-        return X
+        return Z
     Z -= Z.mean(axis=1, keepdims=True)
     # Compared exactly: the centred values of a constant row need not be exactly 0.
     constant = X.min(axis=1) == X.max(axis=1)
@@ -107,10 +105,10 @@ def _standardized(X: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(Z, axis=1, keepdims=True)
     norms[constant] = 1.0
     Z /= norms
-    return Z.astype(np.float32)
+    return Z
 
 
-def _diversity(Z: NDArray[np.float32], block_rows: int) -> float:
+def _diversity(Z: NDArray[np.float64], block_rows: int) -> float:
     """Average over the pairs i < j, one block of rows i at a time."""
     n, total = len(Z), 0.0
     for start in range(0, n, block_rows):

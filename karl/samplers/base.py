@@ -18,6 +18,9 @@ from karl.seeds import hash_uniform
 
 __all__ = ["Pool", "RankingSampler", "Sampler", "ScoreSampler"]
 
+# Scores that are equal but for the last bits, which are those of the processor, are tied.
+_DECIMALS = 10
+
 
 @plain_dataclass(frozen=True, eq=False)
 class Pool:
@@ -107,7 +110,8 @@ class RankingSampler(ABC):
         if len(pool) == 0:
             return np.empty(0, np.int64)
         ties = hash_uniform(pair_keys(pool.pairs), seed)
-        ranking = np.lexsort((ties, -self.scores(pool, seed)))
+        scores = np.round(self.scores(pool, seed), _DECIMALS)
+        ranking = np.lexsort((ties, -scores))
         if self.per_category is not None:
             ranking = ranking[_rank_within(pool.categories[ranking]) < self.per_category]
         return ranking[:limit]

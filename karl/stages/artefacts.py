@@ -173,7 +173,7 @@ class Artefacts(RunFiles):
                     "eval_set": [name] * len(pairs),
                     **self._ids(pairs.items),
                     "truth": _RELATIONS[pairs.relations],
-                    **{_RELATIONS[k]: predicted[name][:, k] for k in Relation},
+                    **{_RELATIONS[k]: np.round(predicted[name][:, k], 6) for k in Relation},
                 }
             )
             for name, pairs in evaluation.items()

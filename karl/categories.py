@@ -91,7 +91,9 @@ class Categories:
         # With several threads k-means adds up in whichever order they finish,
         # and the last bits decide ties: one thread gives the same clusters always.
         with threadpool_limits(limits=1):
-            model = kind(n_clusters, n_init=1, random_state=self.seed).fit(points.astype(np.float64))
+            model = kind(n_clusters, n_init=1, random_state=self.seed).fit(
+                points.astype(np.float64)
+            )
         return np.asarray(model.labels_, dtype=np.int32)
 
 

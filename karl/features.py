@@ -124,7 +124,9 @@ class PairFeatures:
     ) -> list[NDArray[np.float32]]:
         columns: list[NDArray[np.float32]] = []
         if self.cosine:  # blocks have unit length, so the sum of u ∘ v is the cosine
-            columns += [product[:, block].sum(axis=1, dtype=np.float64) for block in items.vectors.slices]
+            columns += [
+                product[:, block].sum(axis=1, dtype=np.float64) for block in items.vectors.slices
+            ]
         if self.category:
             for codes in (items.categories.fine, items.categories.major):
                 same = (codes[first] == codes[second]) & (codes[first] >= 0)

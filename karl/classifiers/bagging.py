@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.classifiers.base import PairInputs, Parameters, Trial
-from karl.classifiers.linear import DEFAULT_PENALTY, LinearCommittee, fit_logistic
+from karl.classifiers.linear import LinearCommittee
 from karl.classifiers.logistic import Logistic
 from karl.classifiers.tuning import Tuning
 from karl.labels import N_RELATIONS
@@ -60,21 +60,12 @@ class BalancedBagging:
     ) -> LinearCommittee:
         """Fit all members; see `Classifier.fit`."""
         rng = np.random.default_rng(seed)
-        members = []
-        for _ in range(self.n_members):
-            sample = _balanced_sample(relations, rng, replace=self.bootstrap)
-            # A pair that was drawn twice counts twice, which costs less than two rows.
-            drawn, times = np.unique(sample, return_counts=True)
-            members.append(
-                fit_logistic(
-                    inputs.matrix[drawn],
-                    relations[drawn],
-                    weights=times,
-                    penalty=parameters.get("penalty", DEFAULT_PENALTY),
-                    max_iter=self.max_iter,
-                )
-            )
-        return LinearCommittee.of(members)
+        # A pair that was drawn twice counts twice.
+        times = np.zeros((len(relations), self.n_members))
+        for member in range(self.n_members):
+            drawn = _balanced_sample(relations, rng, replace=self.bootstrap)
+            np.add.at(times[:, member], drawn, 1)
+        return self.for_tuning().fit_all(inputs, relations, times, parameters)
 
     def load(self, path: Path) -> LinearCommittee:
         """Read a fitted committee."""

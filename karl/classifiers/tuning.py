@@ -73,26 +73,25 @@ class Tuning:
         if folds < 2:
             return {}
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        parts = [
-            (
-                PairInputs(inputs.items, inputs.features, inputs.pairs[train]),
-                relations[train],
-                PairInputs(inputs.items, inputs.features, inputs.pairs[test]),
-                relations[test],
-            )
-            for train, test in splitter.split(inputs.pairs, relations, groups)
-        ]
+        inner = [test for _, test in splitter.split(inputs.pairs, relations, groups)]
+        weightings = np.ones((len(relations), folds))
+        for fold, test in enumerate(inner):
+            weightings[test, fold] = 0
 
         candidate = classifier.for_tuning()
 
         def objective(trial: optuna.Trial) -> float:
             parameters = candidate.suggest(trial)
-            scores = []
-            for train, train_relations, test, test_relations in parts:
-                model = candidate.fit(train, train_relations, parameters, seed)
-                predicted = model.member_probabilities(test).mean(axis=0).argmax(axis=1)
-                scores.append(f1_score(test_relations, predicted, average="macro"))
-            return float(np.mean(scores))
+            model = candidate.fit_all(inputs, relations, weightings, parameters)
+            predicted = model.member_probabilities(inputs).argmax(axis=2)
+            return float(
+                np.mean(
+                    [
+                        f1_score(relations[test], predicted[fold, test], average="macro")
+                        for fold, test in enumerate(inner)
+                    ]
+                )
+            )
 
         # At WARNING an interruption would be told with a traceback of each trial.
         optuna.logging.set_verbosity(optuna.logging.ERROR)

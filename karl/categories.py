@@ -82,18 +82,12 @@ class Categories:
 
     def _cluster(self, points: NDArray[np.float32], n_clusters: int) -> NDArray[np.int32]:
         from sklearn.cluster import KMeans, MiniBatchKMeans
-        from threadpoolctl import threadpool_limits
 
         kind = KMeans if len(points) < _MINI_BATCH_FROM else MiniBatchKMeans
         if len(points) == 0:
             return np.empty(0, np.int32)
         n_clusters = max(1, min(n_clusters, len(points) // 4))
-        # With several threads k-means adds up in whichever order they finish,
-        # and the last bits decide ties: one thread gives the same clusters always.
-        with threadpool_limits(limits=1):
-            model = kind(n_clusters, n_init=1, random_state=self.seed).fit(
-                points.astype(np.float64)
-            )
+        model = kind(n_clusters, n_init=1, random_state=self.seed).fit(points.astype(float))
         return np.asarray(model.labels_, dtype=np.int32)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["atomic_path", "hash_file", "hash_json", "write_json", "write_text"]
+__all__ = ["atomic_path", "hash_file", "hash_json", "read_json", "write_json", "write_text"]
 
 
 @contextmanager
@@ -55,6 +55,11 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the value in a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def hash_file(path: Path) -> str:

@@ -26,7 +26,7 @@ from karl import __version__
 from karl.files import write_text
 from karl.reports.study.collect import collect
 from karl.reports.study.report import Report, write_report
-from karl.stages.artefacts import QUALITY
+from karl.stages.files import QUALITY
 from karl.sweeps.directory import Sweep
 
 GOLD_PAIRS = 800

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from karl.datasets import Dataset, LabelledPairs, Votes
 from karl.llm.account import Account
+from karl.llm.quote import Estimate
 from karl.llm.records import Usage
 
-__all__ = ["Annotation", "Annotator", "Remote", "Selective", "Task", "Usage"]
+__all__ = ["Annotation", "Annotator", "Task", "Usage"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +62,24 @@ class Annotation:
     swapped: Votes | None = None
 
 
-class Annotator(Protocol):
-    """Gives function-based labels to ordered pairs, several votes for each."""
+class Annotator(ABC):
+    """Gives function-based labels to ordered pairs, several votes for each.
 
+    A strategy is its `annotate`; the other methods say what most annotators can: answer
+    for any pair, at once and for nothing.
+    """
+
+    @property
+    def voter(self) -> str:
+        """Whose votes they are, as the consensus tells annotators apart."""
+        return type(self).__name__.lower()
+
+    @property
+    def costs(self) -> bool:
+        """Whether its answers cost something, so that it can be asked for a quote."""
+        return False
+
+    @abstractmethod
     def annotate(self, task: Task) -> Annotation:
         """Vote on pairs.
 
@@ -84,21 +100,10 @@ class Annotator(Protocol):
         BudgetExhausted
             If a limit of the budget was reached.
         """
-        ...
-
-
-@runtime_checkable
-class Selective(Protocol):
-    """An annotator that can answer for some pairs only."""
 
     def can_answer(self, dataset: Dataset, pairs: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which of some pairs, shape (n, 2), it can answer for; shape (n,)."""
-        ...
-
-
-@runtime_checkable
-class Remote(Protocol):
-    """An annotator that needs keys, prices or packages."""
+        return np.ones(len(pairs), np.bool_)
 
     def check(self) -> None:
         """Make sure that it can be asked; nothing is sent.
@@ -106,6 +111,21 @@ class Remote(Protocol):
         Raises
         ------
         ConfigError
-            If something is missing.
+            If a key, a price or a package is missing.
         """
-        ...
+
+    def quote(self, task: Task, *, anew: bool = False) -> Estimate | None:
+        """Estimate what annotating would take; nothing is sent.
+
+        Parameters
+        ----------
+        task : Task
+        anew : bool
+            Whether answers that are stored are to be counted as if they were not.
+
+        Returns
+        -------
+        Estimate or None
+            None where it costs nothing.
+        """
+        return None

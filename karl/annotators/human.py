@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.annotators.answers import DEFINITIONS, AnswerBook, PairQuestion, questions
-from karl.annotators.base import Annotation, Task, Usage
+from karl.annotators.base import Annotation, Annotator, Task, Usage
 from karl.datasets import Votes
 from karl.errors import UsageError
 from karl.labels import NO_LABEL
@@ -20,7 +20,7 @@ __all__ = ["Human"]
 
 
 @dataclass(frozen=True)
-class Human:
+class Human(Annotator):
     """Asks a person for one of the nine labels of each ordered pair.
 
     Answers are kept in the vote store under the person's name, one by one: what
@@ -40,6 +40,11 @@ class Human:
     annotator: str = Field(default="me", min_length=1, pattern=r"^\S(.*\S)?$")
     votes: int = Field(default=1, ge=1, le=9)
     columns: list[str] | None = None
+
+    @property
+    def voter(self) -> str:
+        """The person; see `Annotator.voter`."""
+        return self.annotator
 
     def annotate(self, task: Task) -> Annotation:
         """Ask for votes on pairs; see `Annotator.annotate`.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Task
+from karl.annotators.base import Annotation, Annotator, Task
 from karl.annotators.prompt import (
     Example,
     LabelPrompt,
@@ -25,11 +25,9 @@ from karl.datasets.catalogue import ITEM_ID, TITLE
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
 from karl.llm.question import Question
+from karl.llm.quote import Estimate
 from karl.llm.records import Usage
 from karl.seeds import derive_seed, hash_uniform
-
-if TYPE_CHECKING:
-    from karl.llm.estimate import Estimate
 
 __all__ = ["LLM"]
 
@@ -37,7 +35,7 @@ _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class LLM(Backend):
+class LLM(Backend, Annotator):
     """Asks a language model for one of the nine labels of each ordered pair.
 
     Fields of `Backend` tell how the model is reached; these tell what it is
@@ -74,6 +72,16 @@ class LLM(Backend):
     pairs_per_request: int = Field(default=1, ge=1, le=50)
     swapped: float = Field(default=0.0, ge=0, le=1)
 
+    @property
+    def voter(self) -> str:
+        """The model; see `Annotator.voter`."""
+        return self.name
+
+    @property
+    def costs(self) -> bool:
+        """Every answer does; see `Annotator.costs`."""
+        return True
+
     def annotate(self, task: Task) -> Annotation:
         """Ask for votes on pairs; see `Annotator.annotate`."""
         # Imported here as litellm takes seconds: runs without a model do without it.
@@ -104,7 +112,7 @@ class LLM(Backend):
         return Annotation(votes, asked.used + again.used, prompt.version, Votes(check, codes))
 
     def quote(self, task: Task, *, anew: bool = False) -> Estimate:
-        """Estimate what annotating would take; see `QuotingAnnotator.quote`."""
+        """Estimate what annotating would take; see `Annotator.quote`."""
         from karl.llm.estimate import estimate
 
         pairs = np.concatenate([task.pairs, self._swapped_pairs(task)[:, ::-1]])

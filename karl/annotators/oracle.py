@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Task, Usage
+from karl.annotators.base import Annotation, Annotator, Task, Usage
 from karl.datasets import Votes, pair_keys
 from karl.errors import ConfigError
 from karl.labels import N_LABELS, N_RELATIONS, to_relations
@@ -22,7 +22,7 @@ _DEFAULT_CONFUSION = [[0.84, 0.02, 0.14], [0.06, 0.86, 0.08], [0.06, 0.03, 0.91]
 
 
 @dataclass(frozen=True)
-class Oracle:
+class Oracle(Annotator):
     """Gold labels, distorted as those of an LLM are.
 
     The annotator forms one opinion of a pair, drawn from the row of the

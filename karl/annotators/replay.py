@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Task, Usage
+from karl.annotators.base import Annotation, Annotator, Task, Usage
 from karl.datasets import Dataset, Votes, pair_keys
 from karl.errors import ConfigError, DataError
 from karl.labels import swap_labels
@@ -16,7 +16,7 @@ __all__ = ["Replay"]
 
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(Annotator):
     """Answers with the votes that the data set has on record.
 
     A pair recorded in the other order is answered by the swap rule.
@@ -57,7 +57,7 @@ class Replay:
         return Annotation(Votes(pairs, codes), Usage(calls=int(np.count_nonzero(codes))))
 
     def can_answer(self, dataset: Dataset, pairs: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return which pairs are on record; see `Selective.can_answer`."""
+        """Return which pairs are on record; see `Annotator.can_answer`."""
         recorded = _on_record(dataset)
         keys = np.empty(0, np.int64) if recorded is None else pair_keys(recorded.items)
         return np.isin(pair_keys(pairs), keys)

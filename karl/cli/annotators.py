@@ -45,15 +45,14 @@ def estimate(
 
     from karl.cli.opening import find_run
     from karl.llm.account import silent
-    from karl.runs.estimate import QuotingAnnotator, forecast
+    from karl.runs.estimate import forecast
 
     run = find_run(silent, overrides, name, runs_dir, config_dir)
     found = forecast(run, gold)
     console = Console(highlight=False)
     if not found.lines:
-        annotator = f"llm={run.experiment.choices['llm']}"
-        costs = isinstance(run.experiment.llm, QuotingAnnotator)
-        console.print(f"{annotator} {'is asked nothing more' if costs else 'costs nothing'}.")
+        said = "is asked nothing more" if run.experiment.llm.costs else "costs nothing"
+        console.print(f"llm={run.experiment.choices['llm']} {said}.")
         return
     console.print(_estimates(found))
     for note in found.notes:

@@ -99,10 +99,11 @@ def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
     from omegaconf import OmegaConf
 
     from karl.config.compose import compose_config, group_options
-    from karl.config.experiment import build
+    from karl.config.experiment import TRACKING, build, build_strategy
 
     composed = compose_config(overrides or (), config_dir)
     build(composed)
+    build_strategy(TRACKING, composed[TRACKING])
     typer.echo(OmegaConf.to_yaml(composed))
     typer.echo("# Options of the groups:")
     for group, options in group_options(config_dir).items():

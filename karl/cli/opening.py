@@ -27,7 +27,10 @@ def open_run(
     limits of its budget that are given anew. A single stage, other than the
     seed, needs a run that exists.
     """
+    from karl.tracking import tracker_of
+
     run = find_run(display.watch, overrides, name, runs_dir, config_dir, stage)
+    tracker_of(run).check()
     run.prepare(seed_only=stage == "seed")
     return run
 

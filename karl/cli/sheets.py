@@ -85,9 +85,7 @@ def read(
 
 def _waiting(name: str, runs_dir: Path) -> tuple[Human, Task]:
     """Return whom a run has for an annotator, and the pairs that it waits to have labelled."""
-    from karl.annotators import Task
     from karl.annotators.human import Human
-    from karl.datasets import LabelledPairs
     from karl.errors import UsageError
     from karl.runs.directory import Run, run_folder
     from karl.runs.loop import Step, next_step
@@ -110,4 +108,4 @@ def _waiting(name: str, runs_dir: Path) -> tuple[Human, Task]:
             hint=f"Run: karl {step.stage} --name {name}",
         )
     pairs = run.artefacts.read_selected(step.round)
-    return human, Task(run.context.dataset, pairs, LabelledPairs.empty("human"), run.account)
+    return human, run.experiment.task(pairs)

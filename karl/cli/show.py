@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from karl.config.compose import GROUPS_KEY
+from karl.files import read_json
 from karl.reports.curves import read_metrics
 from karl.reports.plot import plot_learning_curve
 from karl.reports.quality import confusion_table, quality_table
 from karl.reports.table import rounds_table, summary_lines
 from karl.runs.directory import Run
-from karl.stages.artefacts import QUALITY, Artefacts
+from karl.stages.files import QUALITY
 
 __all__ = ["show_quality", "show_results"]
 
@@ -41,7 +43,7 @@ def show_quality(run: Run) -> None:
     if not file.exists():
         return
     console = Console()
-    found = Artefacts.read_json(file)
-    console.print(quality_table({run.experiment.choices["llm"]: found}))
+    found = read_json(file)
+    console.print(quality_table({run.config[GROUPS_KEY]["llm"]: found}))
     console.print(confusion_table(found, "relation"))
     console.print(f"Quality: {file}", highlight=False, soft_wrap=True)

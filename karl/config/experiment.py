@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pydantic import TypeAdapter, ValidationError
 
 from karl.config.compose import GROUPS_KEY
-from karl.config.settings import Budget
 from karl.errors import ConfigError
 
-if TYPE_CHECKING:
-    from karl.annotators import Annotator
-    from karl.candidates import Candidates
-    from karl.categories import Categories
-    from karl.classifiers import Classifier
-    from karl.consensus import Consensus
-    from karl.datasets import Cards, DatasetSource
-    from karl.datasets.splits import SplitRule
-    from karl.encoders import Encoder
-    from karl.features import PairFeatures
-    from karl.samplers import Sampler
-    from karl.tracking import Tracker
+__all__ = ["GROUPS", "build", "build_strategy"]
 
-__all__ = ["Experiment", "build", "build_strategy"]
+GROUPS: Final = (
+    *("data", "cards", "split", "encoder", "categories", "features", "classifier"),
+    *("candidates", "sampler", "llm", "consensus", "budget"),
+)
+"""The groups that make an experiment."""
+
+TRACKING: Final = "tracking"
+"""The group that chooses who else is told of a run; it is no part of the experiment."""
 
 
-@dataclass(frozen=True, eq=False)
-class Experiment:
-    """One strategy of every kind, a budget and a seed.
-
-    The fields are the groups of the configuration; `choices` tells which
-    option of each group was chosen.
-    """
-
-    seed: int
-    data: DatasetSource
-    cards: Cards
-    split: SplitRule
-    encoder: Encoder
-    categories: Categories
-    features: PairFeatures
-    classifier: Classifier
-    candidates: Candidates
-    sampler: Sampler
-    llm: Annotator
-    consensus: Consensus
-    budget: Budget
-    tracking: Tracker
-    choices: dict[str, str]
-
-
-def build(config: dict[str, Any]) -> Experiment:
+def build(config: dict[str, Any]) -> dict[str, Any]:
     """Make the strategies of a composed configuration.
 
     Parameters
@@ -65,27 +35,28 @@ def build(config: dict[str, Any]) -> Experiment:
 
     Returns
     -------
-    Experiment
+    dict
+        One strategy for each of `GROUPS`, by its name; `seed`, and `choices`: the option
+        that was chosen in each group.
 
     Raises
     ------
     ConfigError
         If a value has the wrong type or is out of range; it names the key.
     """
-    known = [field.name for field in fields(Experiment)]
+    known = ("seed", *GROUPS, TRACKING)
     for key in config:
-        if key not in known:
+        if key not in (*known, GROUPS_KEY):
             raise ConfigError(
                 f"there is no configuration key '{key}'",
-                hint=f"The keys are: {', '.join(k for k in known if k != GROUPS_KEY)}.",
+                hint=f"The keys are: {', '.join(known)}.",
             )
-    groups = [field.name for field in fields(Experiment) if field.name not in ("seed", GROUPS_KEY)]
     try:
         seed = TypeAdapter(int).validate_python(config["seed"])
     except ValidationError as error:
         raise _invalid(error, "seed") from error
-    strategies = {group: build_strategy(group, config.get(group)) for group in groups}
-    return Experiment(seed=seed, choices=config[GROUPS_KEY], **strategies)
+    strategies = {group: build_strategy(group, config.get(group)) for group in GROUPS}
+    return {"seed": seed, GROUPS_KEY: config[GROUPS_KEY], **strategies}
 
 
 def build_strategy(group: str, settings: Any) -> Any:

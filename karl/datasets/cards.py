@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, Catalogue
 from karl.datasets.catalogue_file import check_ids
-from karl.datasets.dataset import Dataset
+from karl.datasets.dataset import Cards, Dataset
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
 from karl.llm.account import Account
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class NoCards:
+class NoCards(Cards):
     """No cards: the catalogue as it is."""
 
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
@@ -33,7 +33,7 @@ class NoCards:
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class RecordedCards:
+class RecordedCards(Cards):
     """Cards from a table with a row per item, joined by `item_id`.
 
     Parameters

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from karl.datasets.catalogue import Catalogue
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.files import hash_json
 from karl.llm.account import Account
+from karl.llm.quote import Estimate
+from karl.memo import Memo
 
 __all__ = ["ID", "OOD", "Cards", "Dataset", "DatasetSource", "GoldLabels"]
 
@@ -50,6 +53,8 @@ class Dataset:
         name led by that of its set: `id.rows`.
     annotations : mapping of str to Annotations
         What each annotator said, for the sets where that is known.
+    memo : Memo
+        What was computed of the data once, such as folds; it goes when they do.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Dataset:
     cards: Path | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
     annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    memo: Memo[Any] = field(default_factory=Memo, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -88,9 +94,10 @@ class DatasetSource(Protocol):
         ...
 
 
-class Cards(Protocol):
+class Cards(ABC):
     """What is known of items beyond the catalogue: one class and one YAML each."""
 
+    @abstractmethod
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the data set's catalogue with the columns of the cards.
 
@@ -105,4 +112,11 @@ class Cards(Protocol):
         DataError
             If the cards are missing or break their format.
         """
-        ...
+
+    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
+        """Estimate what the cards that are missing would take; empty if they cost nothing."""
+        return []
+
+    def preview(self, dataset: Dataset) -> Catalogue:
+        """Return the catalogue with stand-ins for cards, as long as these are not written."""
+        return dataset.catalogue

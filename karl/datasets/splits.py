@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,6 @@ from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pairs import LabelledPairs
 from karl.errors import ConfigError, DataError
 from karl.labels import Relation
-from karl.memo import Memo
 from karl.seeds import Seed
 
 __all__ = [
@@ -29,9 +28,6 @@ __all__ = [
     "checked",
     "fold_of",
 ]
-
-# Dealing pairs to folds takes a second, and is the same for all folds.
-_FOLDS: Final[Memo[NDArray[np.int64]]] = Memo()
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -110,7 +106,7 @@ class IdSplit(Folds):
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold; see `SplitRule.divide`."""
         pairs = _named(dataset, ID)
-        held_out = fold_of(pairs, self.n_folds, self.seed) == self.fold
+        held_out = fold_of(dataset, pairs, self.n_folds, self.seed) == self.fold
         return checked(Split(pairs.take(~held_out), {ID: pairs.take(held_out)}))
 
 
@@ -131,7 +127,7 @@ class IdOodSplit(Folds):
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold and the OOD set; see `SplitRule.divide`."""
         pairs, ood = _named(dataset, ID), _named(dataset, OOD)
-        held_out = fold_of(pairs, self.n_folds, self.seed) == self.fold
+        held_out = fold_of(dataset, pairs, self.n_folds, self.seed) == self.fold
         train = _without(pairs.take(~held_out), ood)
         return checked(Split(train, {ID: pairs.take(held_out), OOD: ood}))
 
@@ -172,10 +168,16 @@ def _named(dataset: Dataset, name: str) -> LabelledPairs:
     return dataset.pairs[name]
 
 
-def fold_of(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each pair, stratified by relation, grouped by unordered pair."""
-    made_from = (pairs.fingerprint, n_folds, seed)
-    return _FOLDS.get(made_from, lambda: _draw_folds(pairs, n_folds, seed))
+def fold_of(dataset: Dataset, pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
+    """Return the fold of each pair, stratified by relation, grouped by unordered pair.
+
+    Dealing takes a moment and is the same for all folds, so the data set keeps its outcome.
+    """
+    made_from = ("folds", pairs.fingerprint, n_folds, seed)
+    folds: NDArray[np.int64] = dataset.memo.get(
+        made_from, lambda: _draw_folds(pairs, n_folds, seed)
+    )
+    return folds
 
 
 def _draw_folds(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:

@@ -37,5 +37,5 @@ class ValidationSplit(Folds):
         """Divide the training pairs; see `SplitRule.divide`."""
         outer: SplitRule = self.of
         train = outer.divide(dataset, item_groups).train
-        held_out = fold_of(train, self.n_folds, self.seed) == self.fold
+        held_out = fold_of(dataset, train, self.n_folds, self.seed) == self.fold
         return checked(Split(train.take(~held_out), {VALIDATION: train.take(held_out)}))

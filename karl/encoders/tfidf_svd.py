@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from karl.datasets import Catalogue
 from karl.encoders.base import ItemVectors
 from karl.errors import DataError
+from karl.numerics import one_thread
 from karl.seeds import Seed
 
 __all__ = ["TfidfSvd"]
@@ -69,7 +70,6 @@ class TfidfSvd:
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.preprocessing import normalize
-        from threadpoolctl import threadpool_limits
 
         texts = self._texts(catalogue)
         vectorizer = TfidfVectorizer(
@@ -90,8 +90,7 @@ class TfidfSvd:
         if n_dims == 1:  # nothing to reduce, and the SVD would refuse
             reduced = counts.sum(axis=1).A
         else:
-            # One thread: the last bits must not depend on the number of cores.
-            with threadpool_limits(limits=1):
+            with one_thread():
                 reduced = TruncatedSVD(n_dims, random_state=self.seed).fit_transform(counts)
         return ItemVectors(normalize(reduced), [n_dims])
 

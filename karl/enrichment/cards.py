@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from karl.datasets import Catalogue, Dataset
+from karl.datasets import Cards, Catalogue, Dataset
 from karl.datasets.catalogue import FINE, MAJOR, TITLE
 from karl.datasets.tabular import SUFFIXES
 from karl.enrichment.categories import CategoryList
@@ -26,10 +26,8 @@ from karl.llm.account import Account
 from karl.llm.backend import Backend
 from karl.llm.embedded import MODEL_NAME, serve_embedded_model
 from karl.llm.question import Question
+from karl.llm.quote import Estimate
 from karl.llm.store import VoteStore
-
-if TYPE_CHECKING:
-    from karl.llm.estimate import Estimate
 
 __all__ = ["LLMCards"]
 
@@ -39,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LLMCards(Backend):
+class LLMCards(Backend, Cards):
     """Has a language model write down, once for each item, what it knows of it.
 
     Fields of `Backend` tell how the model is reached; these tell what it is

@@ -9,12 +9,10 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
+from karl.config.experiment import TRACKING
 from karl.files import hash_json
 
-__all__ = ["TRACKING", "changed", "fixed_hash", "is_changeable", "may_change"]
-
-TRACKING = "tracking"
-"""The group that chooses who else is told of a run; it is no part of the run."""
+__all__ = ["changed", "fixed_hash", "is_changeable", "may_change"]
 
 # Limits and transport: raising or changing them does not touch what is done.
 _BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")

@@ -10,11 +10,10 @@ from typing import Any
 from karl.config.compose import compose_config
 from karl.config.experiment import build
 from karl.errors import UsageError
+from karl.experiments import Experiment
 from karl.files import hash_json
 from karl.llm.account import Account, Watch
-from karl.paths import home
 from karl.runs.directory import VOTE_STORE
-from karl.stages.context import Context
 from karl.stages.quality import quality
 
 __all__ = ["annotator_overrides", "compare_annotators"]
@@ -92,19 +91,19 @@ def compare_annotators(
             "a comparison needs two annotators or more",
             hint="Such as: karl annotators compare data=demo llm=oracle llm=openai",
         )
-    contexts = {}
+    experiments = {}
     for name, of_annotator in annotators.items():
         config = compose_config(of_annotator, config_dir)
-        experiment = build(config)
+        strategies = build(config)
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
-        account = Account(payer, runs_dir / VOTE_STORE, experiment.budget, watch)
-        contexts[name] = Context(experiment, home(), account)
-    for context in contexts.values():  # before anything is paid for
-        context.check_annotator()
-    for context in contexts.values():
-        context.experiment.llm.annotate(context.task(context.gold(0).items))
-    everybody = [context.experiment.llm for context in contexts.values()]
+        account = Account(payer, runs_dir / VOTE_STORE, strategies["budget"], watch)
+        experiments[name] = Experiment(**strategies, account=account)
+    for experiment in experiments.values():  # before anything is paid for
+        experiment.llm.check()
+    for experiment in experiments.values():
+        experiment.llm.annotate(experiment.task(experiment.gold(0).items))
+    everybody = [experiment.llm for experiment in experiments.values()]
     return {
-        name: asdict(quality(context, context.gold(n_gold, everybody)))
-        for name, context in contexts.items()
+        name: asdict(quality(experiment, experiment.gold(n_gold, everybody)))
+        for name, experiment in experiments.items()
     }

@@ -6,25 +6,28 @@ import json
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from omegaconf import OmegaConf
 
 from karl.config.compose import GROUPS_KEY, differences
-from karl.config.experiment import Experiment, build
+from karl.config.experiment import GROUPS, TRACKING, build
+from karl.datasets import Dataset
 from karl.errors import ConfigError, KarlError, UsageError
-from karl.files import hash_json, write_text
+from karl.experiments import Experiment
+from karl.files import hash_file, write_text
 from karl.llm.account import Account, Watch, silent
-from karl.paths import home
-from karl.runs.changes import TRACKING, changed, fixed_hash, is_changeable
+from karl.memo import Memo
+from karl.runs.changes import changed, fixed_hash, is_changeable
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
-from karl.stages.artefacts import Artefacts
-from karl.stages.context import Context
+from karl.runs.metrics import metrics_rows
+from karl.runs.record import StageRecord
+from karl.stages.files import InFolder
 
 __all__ = ["SWEEP_FILE", "VOTE_STORE", "Run", "default_name", "run_folder", "sweep_folder"]
 
@@ -35,6 +38,9 @@ SWEEP_FILE = "sweep.json"
 """The file that makes a folder of runs a sweep."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+_OTHER_FIGURES: Final = ("0.1.0",)
+"""Versions that computed in single precision: their runs can be looked at only."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -96,7 +102,7 @@ def default_name(config: dict[str, Any], distinguish: Collection[str] = ()) -> s
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A run: a folder, its configuration, and the context of its stages.
+    """A run: a folder, its configuration, and the experiment that it makes.
 
     Parameters
     ----------
@@ -110,6 +116,8 @@ class Run:
         it is done.
     beside : Path, optional
         The folder of all runs; found by itself once the run, or its sweep, is made.
+    memo : Memo
+        Data sets that were read; handed in, it is shared between runs.
     """
 
     folder: Path
@@ -117,6 +125,7 @@ class Run:
     watch: Watch = silent
     patience_s: float = 0
     beside: Path | None = None
+    memo: Memo[Dataset] = field(default_factory=Memo)
 
     @classmethod
     def load(
@@ -167,24 +176,29 @@ class Run:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The configured strategies."""
-        return build(self.config)
+        """The experiment that the run carries out.
 
-    @cached_property
-    def context(self) -> Context:
-        """What the stages work on."""
-        return Context(self.experiment, home(), self.account)
-
-    @property
-    def account(self) -> Account:
-        """What the run may spend; its answers are shared with the runs beside it."""
+        Raises
+        ------
+        ConfigError
+            If the run was made by a version whose figures this one does not give.
+        """
+        if self._exists and self.manifest.karl in _OTHER_FIGURES:
+            raise ConfigError(
+                f"the run '{self.name}' was made by karl {self.manifest.karl}, whose figures "
+                "depended on the processor: it cannot go on",
+                hint=f"`karl report {self.name}` still shows it. Start again under another --name: "
+                "answers of language models in votes.sqlite are used again.",
+            )
+        strategies = build(self.config)
         store = self.runs / VOTE_STORE
-        return Account(self.name, store, self.experiment.budget, self.watch)
+        account = Account(self.name, store, strategies["budget"], self.watch)
+        return Experiment(**strategies, account=account, memo=self.memo)
 
     @cached_property
-    def artefacts(self) -> Artefacts:
+    def artefacts(self) -> InFolder:
         """The files that stages write."""
-        return Artefacts(self.folder, self.context.dataset.catalogue)
+        return InFolder(self.folder, self.experiment.dataset.catalogue)
 
     @property
     def metrics_file(self) -> Path:
@@ -212,6 +226,31 @@ class Run:
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
         manifest.write(self.folder / "manifest.json")
+
+    @property
+    def stages(self) -> list[StageRecord]:
+        """The stages that are done, in their order."""
+        return self.manifest.stages
+
+    def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
+        """Write down that a stage is done, and bring `metrics.jsonl` up to date.
+
+        Its artefacts are on disk by then: a run that is killed before does the stage again,
+        with the same result.
+        """
+        artefacts = {str(path.relative_to(self.folder)): hash_file(path) for path in written}
+        done = StageRecord(stage, number, round(seconds, 3), artefacts)
+        self.write_manifest(self.manifest.with_stage(done))
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Write `metrics.jsonl` anew, atomically.
+
+        It is made from the evaluations each time, so that a run that was killed at
+        any moment neither lacks a row nor has one twice.
+        """
+        text = "".join(f"{row.to_json()}\n" for row in metrics_rows(self))
+        write_text(self.metrics_file, text)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -257,19 +296,18 @@ class Run:
         _refuse_sweep(self.folder)
         if self._exists:
             self._check_config()
-        self.experiment.tracking.check()
         annotates = self.experiment.budget.rounds > 0 and not (seed_only or self.is_complete)
         if annotates:
-            self.context.check_annotator()
+            self.experiment.llm.check()  # before cards are paid for
         manifest = Manifest(
             name=self.name,
             config_sha256=fixed_hash(self.config),
-            data_sha256=self._data_hash(),
+            data_sha256=self.experiment.data_hash,
             seed=self.experiment.seed,
             choices={k: v for k, v in self.experiment.choices.items() if k != TRACKING},
         )
         if annotates:
-            manifest = replace(manifest, prompt_sha256=self.context.check().prompt)
+            manifest = replace(manifest, prompt_sha256=self.experiment.check().prompt)
         return manifest
 
     def settle(self, manifest: Manifest) -> None:
@@ -297,10 +335,6 @@ class Run:
     def is_complete(self) -> bool:
         """Whether all rounds are done: a key is needed no more."""
         return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
-
-    def _data_hash(self) -> str:
-        train = self.context.split.train
-        return hash_json({"dataset": self.context.dataset.fingerprint, "train": train.fingerprint})
 
     def _check_config(self) -> None:
         changed = differences(Run.load(self.folder).config, self.config)
@@ -354,7 +388,7 @@ def read_config(file: Path) -> dict[str, Any]:
         ) from error
     if isinstance(config, dict):
         config.setdefault(TRACKING, dict(_NO_TRACKING))
-    keys = {field.name for field in fields(Experiment)}
+    keys = {*GROUPS, TRACKING, GROUPS_KEY, "seed"}
     if not isinstance(config, dict) or not keys <= config.keys():
         raise ConfigError(
             f"{file} is no whole configuration", hint="Restore it, or choose another --name."

@@ -50,11 +50,11 @@ def enrich(run: Run) -> Enriched:
             f"cards={run.experiment.choices['cards']}: there is nothing to write",
             hint="Choose cards=llm and a model, such as: karl enrich cards=llm llm=openai",
         )
-    dataset = run.experiment.data.load()
-    catalogue = cards.apply(dataset, run.account)
+    dataset, account = run.experiment.source, run.experiment.account
+    catalogue = cards.apply(dataset, account)
     table, listed = run.folder / "cards.csv", run.folder / "categories.csv"
     write_cards(catalogue, table)
-    categories = cards.category_list(dataset, run.account)
+    categories = cards.category_list(dataset, account)
     if categories is not None:
         categories.write(listed)
     return Enriched(summarise(catalogue), table, None if categories is None else listed)

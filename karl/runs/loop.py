@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
 from karl.errors import BudgetExhausted, UsageError
-from karl.files import hash_file
-from karl.runs.directory import Run
-from karl.runs.manifest import StageRecord
-from karl.runs.metrics import write_metrics
+from karl.experiments import Experiment
+from karl.runs.record import StageRecord
 from karl.stages.artefacts import SEED_ROUND, Artefacts
-from karl.stages.context import Context
 from karl.stages.evaluate import evaluate
 from karl.stages.label import label
 from karl.stages.seed import seed
@@ -28,6 +26,7 @@ __all__ = [
     "Observer",
     "Observers",
     "Step",
+    "Work",
     "advance",
     "next_step",
     "run_round",
@@ -35,7 +34,7 @@ __all__ = [
     "run_to_end",
 ]
 
-StageFunction = Callable[[Context, Artefacts, int], list[Path]]
+StageFunction = Callable[[Experiment, Artefacts, int], list[Path]]
 
 STAGES: dict[str, StageFunction] = {
     "seed": seed,
@@ -62,6 +61,42 @@ class End(Enum):
     ROUNDS = "all rounds are done"
     LABELS = "the label budget is used up"
     POOL = "no candidate is left to select"
+
+
+class Work(Protocol):
+    """What the loop is carried out on: a run's folder, or memory."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        ...
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that is carried out."""
+        ...
+
+    @property
+    def artefacts(self) -> Artefacts:
+        """What its stages have made."""
+        ...
+
+    @property
+    def stages(self) -> Sequence[StageRecord]:
+        """The stages that are done, in their order."""
+        ...
+
+    def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
+        """Write down that a stage is done, and what it wrote."""
+        ...
+
+    def catch_up(self) -> None:
+        """Bring up to date what follows from the stages that are done, such as metrics."""
+        ...
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others from carrying it out at the same time."""
+        ...
 
 
 class Observer(Protocol):
@@ -99,36 +134,36 @@ class Observers:
             observer.finished(step)
 
 
-def next_step(run: Run) -> Step | End:
+def next_step(run: Work) -> Step | End:
     """Return what a run has to do next, or why it has ended.
 
     Parameters
     ----------
-    run : Run
-        Prepared.
+    run : Work
+        A run that is prepared.
 
     Returns
     -------
     Step or End
     """
-    manifest, budget = run.manifest, run.experiment.budget
+    done, budget = {(record.stage, record.round) for record in run.stages}, run.experiment.budget
     for stage in _SEED_STAGES:
-        if not manifest.done(stage, SEED_ROUND):
+        if (stage, SEED_ROUND) not in done:
             return Step(stage, SEED_ROUND)
     number = 1
-    while manifest.done("evaluate", number):
+    while ("evaluate", number) in done:
         number += 1
-    if manifest.done("select", number):
+    if ("select", number) in done:
         if len(run.artefacts.read_selected(number)) == 0:
             return End.POOL
-        return Step(next(s for s in _ROUND_STAGES if not manifest.done(s, number)), number)
+        return Step(next(s for s in _ROUND_STAGES if (s, number) not in done), number)
     if number > budget.rounds:
         return End.ROUNDS
     n_asked = sum(map(len, run.artefacts.asked_keys(number - 1)))
     return End.LABELS if budget.labels_used_up(n_asked) else Step("select", number)
 
 
-def advance(run: Run, step: Step, observer: Observer) -> None:
+def advance(run: Work, step: Step, observer: Observer) -> None:
     """Carry out one stage and record it.
 
     The stage's artefacts are on disk before it is recorded: a run that is
@@ -136,25 +171,18 @@ def advance(run: Run, step: Step, observer: Observer) -> None:
     """
     observer.started(step)
     start = time.perf_counter()
-    written = STAGES[step.stage](run.context, run.artefacts, step.round)
-    record = StageRecord(
-        stage=step.stage,
-        round=step.round,
-        seconds=round(time.perf_counter() - start, 3),
-        artefacts={str(path.relative_to(run.folder)): hash_file(path) for path in written},
-    )
-    run.write_manifest(run.manifest.with_stage(record))
-    write_metrics(run)
+    written = STAGES[step.stage](run.experiment, run.artefacts, step.round)
+    run.record(step.stage, step.round, time.perf_counter() - start, written)
     observer.finished(step)
 
 
-def run_to_end(run: Run, observer: Observer) -> End:
+def run_to_end(run: Work, observer: Observer) -> End:
     """Carry out all stages that are left.
 
     Parameters
     ----------
-    run : Run
-        Prepared.
+    run : Work
+        A run that is prepared.
     observer : Observer
 
     Returns
@@ -168,13 +196,13 @@ def run_to_end(run: Run, observer: Observer) -> End:
         If the label budget was used up before all rounds were done.
     """
     with run.locked():
-        write_metrics(run)
+        run.catch_up()
         while isinstance(step := next_step(run), Step):
             advance(run, step, observer)
     return _stop(step)
 
 
-def run_round(run: Run, observer: Observer) -> End | None:
+def run_round(run: Work, observer: Observer) -> End | None:
     """Carry out the stages up to the end of the current round.
 
     Returns
@@ -183,7 +211,7 @@ def run_round(run: Run, observer: Observer) -> End | None:
         Why there was nothing to do; None if there was.
     """
     with run.locked():
-        write_metrics(run)
+        run.catch_up()
         step = next_step(run)
         if isinstance(step, End):
             return _stop(step)
@@ -193,15 +221,15 @@ def run_round(run: Run, observer: Observer) -> End | None:
     return None
 
 
-def run_stage(run: Run, stage: str, observer: Observer) -> Step | End | None:
+def run_stage(run: Work, stage: str, observer: Observer) -> Step | End | None:
     """Carry out one stage, if it is the one to come.
 
     The stage `seed` includes the evaluation of the seed model.
 
     Parameters
     ----------
-    run : Run
-        Prepared.
+    run : Work
+        A run that is prepared.
     stage : str
         A key of `STAGES`.
     observer : Observer
@@ -218,7 +246,7 @@ def run_stage(run: Run, stage: str, observer: Observer) -> Step | End | None:
         If another stage must come first.
     """
     with run.locked():
-        write_metrics(run)
+        run.catch_up()
         step = next_step(run)
         if isinstance(step, End):
             return _stop(step)

@@ -11,30 +11,11 @@ from typing import Any
 from karl import __version__
 from karl.errors import KarlError
 from karl.files import hash_file, write_json
+from karl.runs.record import StageRecord
 
-__all__ = ["Manifest", "StageRecord", "package_versions"]
+__all__ = ["Manifest", "package_versions"]
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "optuna", "polars", "hydra-core", "torch", "litellm")
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """A stage that is done.
-
-    Parameters
-    ----------
-    stage : str
-    round : int
-    seconds : float
-        Wall time it took.
-    artefacts : dict of str to str
-        sha256 by path, relative to the run's folder.
-    """
-
-    stage: str
-    round: int
-    seconds: float
-    artefacts: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -90,10 +71,6 @@ class Manifest:
     def with_stage(self, record: StageRecord) -> Manifest:
         """Return the manifest with one more stage done."""
         return replace(self, stages=[*self.stages, record])
-
-    def seconds(self, number: int) -> float:
-        """Return how long the stages of a round took together."""
-        return sum(record.seconds for record in self.stages if record.round == number)
 
     def verify(self, folder: Path) -> None:
         """Check that the artefacts of all done stages are as they were written.

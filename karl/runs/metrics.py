@@ -1,45 +1,34 @@
-"""`metrics.jsonl`, put together from the evaluations of all rounds."""
+"""The lines of `metrics.jsonl`, put together from the evaluations of all rounds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from karl.evaluation.record import MetricsRow
-from karl.files import write_text
-from karl.runs.directory import Run
+from karl.runs.loop import Work
 
-__all__ = ["metrics_rows", "write_metrics"]
+__all__ = ["metrics_rows"]
 
 
-def metrics_rows(run: Run) -> list[MetricsRow]:
+def metrics_rows(run: Work) -> list[MetricsRow]:
     """Return one row per evaluated round and evaluation set, in that order."""
-    manifest = run.manifest
+    stages = list(run.stages)
     rows = []
-    for record in manifest.stages:
+    for record in stages:
         if record.stage == "evaluate":
-            evaluation = run.artefacts.read_json(run.artefacts.evaluation(record.round))
-            rows += _rows_of(run, evaluation, manifest.seconds(record.round))
+            seconds = sum(other.seconds for other in stages if other.round == record.round)
+            rows += _rows_of(run, run.artefacts.read_evaluation(record.round), seconds)
     return rows
 
 
-def write_metrics(run: Run) -> None:
-    """Write `metrics.jsonl` anew, atomically.
-
-    It is made from the evaluations each time, so that a run that was killed at
-    any moment neither lacks a row nor has one twice.
-    """
-    text = "".join(f"{row.to_json()}\n" for row in metrics_rows(run))
-    write_text(run.metrics_file, text)
-
-
-def _rows_of(run: Run, evaluation: dict[str, Any], seconds: float) -> list[MetricsRow]:
-    usage = evaluation["usage"]
+def _rows_of(run: Work, evaluation: dict[str, Any], seconds: float) -> list[MetricsRow]:
+    usage, experiment = evaluation["usage"], run.experiment
     common = {
         "round": evaluation["round"],
-        "fold": run.config["split"].get("fold"),
-        "seed": run.experiment.seed,
-        "sampler": run.experiment.choices["sampler"],
-        "llm": run.experiment.choices["llm"],
+        "fold": getattr(experiment.split, "fold", None),
+        "seed": experiment.seed,
+        "sampler": experiment.choices["sampler"],
+        "llm": experiment.choices["llm"],
         "n_human": evaluation["n_human"],
         "n_llm": evaluation["n_llm"],
         "n_train": evaluation["n_human"] + evaluation["n_llm"],

@@ -26,4 +26,4 @@ def measure(run: Run, n: int) -> None:
         If another process works on the run.
     """
     with run.locked():
-        quality(run.context, run.context.gold(n), run.artefacts)
+        quality(run.experiment, run.experiment.gold(n), run.artefacts)

@@ -1,5 +1,6 @@
 """Strategies that choose which candidate pairs are labelled next: one a file."""
 
-from karl.samplers.base import Pool, RankingSampler, Sampler, ScoreSampler
+from karl.samplers.base import RankingSampler, Sampler, ScoreSampler
+from karl.samplers.pool import PastRound, Pool
 
-__all__ = ["Pool", "RankingSampler", "Sampler", "ScoreSampler"]
+__all__ = ["PastRound", "Pool", "RankingSampler", "Sampler", "ScoreSampler"]

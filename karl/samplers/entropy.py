@@ -22,6 +22,6 @@ class Entropy(ScoreSampler):
     Wisconsin-Madison 2009, §3.1.
     """
 
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+    def score(self, probabilities: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return the entropy in nats; see `ScoreSampler.score`."""
         return np.asarray(entropy(probabilities.mean(axis=0), axis=1))

@@ -21,6 +21,6 @@ class LeastConfidence(ScoreSampler):
     SIGIR 1994.
     """
 
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+    def score(self, probabilities: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return one minus the highest mean probability; see `ScoreSampler.score`."""
         return np.asarray(1 - probabilities.mean(axis=0).max(axis=1))

@@ -21,7 +21,7 @@ class Margin(ScoreSampler):
     extraction", IDA 2001; used by KARL, arXiv 2509.05564.
     """
 
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+    def score(self, probabilities: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return the negative margin; see `ScoreSampler.score`."""
         ordered = np.sort(probabilities.mean(axis=0), axis=1)
         return np.asarray(ordered[:, -2] - ordered[:, -1])

@@ -31,7 +31,7 @@ class QueryByCommittee(ScoreSampler):
 
     disagreement: Literal["variance", "vote_entropy", "kl"] = "variance"
 
-    def score(self, probabilities: NDArray[np.float32]) -> NDArray[np.floating]:
+    def score(self, probabilities: NDArray[np.float64]) -> NDArray[np.floating]:
         """Return the disagreement; see `ScoreSampler.score`.
 
         Raises

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import pair_keys
-from karl.samplers.base import Pool, RankingSampler
+from karl.samplers.base import RankingSampler
+from karl.samplers.pool import Pool
 from karl.seeds import derive_seed, hash_uniform
 
 __all__ = ["Random"]
@@ -17,6 +18,6 @@ __all__ = ["Random"]
 class Random(RankingSampler):
     """Chooses uniformly at random, in each fine category or overall."""
 
-    def scores(self, pool: Pool, seed: int) -> NDArray[np.floating]:
+    def scores(self, pool: Pool) -> NDArray[np.floating]:
         """Return a random score per pair, without a prediction."""
-        return hash_uniform(pair_keys(pool.pairs), derive_seed(seed, "random"))
+        return hash_uniform(pair_keys(pool.pairs), derive_seed(pool.seed, "random"))

@@ -1,197 +1,200 @@
-"""The files of a run: where they are, and how they are written and read."""
+"""What stages hand to each other: abstract, and in memory."""
 
 from __future__ import annotations
 
-import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from karl.annotators import Annotation, Usage
-from karl.datasets import Catalogue, LabelledPairs, Votes, pair_keys
-from karl.files import atomic_path, write_json
-from karl.labels import NO_LABEL, RELATION_NAMES, Relation, to_relations
+from karl.classifiers import Classifier, Model, Parameters
+from karl.consensus import Accepted, Ballots
+from karl.datasets import LabelledPairs, Votes, pair_keys
 
-__all__ = ["QUALITY", "SEED_ROUND", "Artefacts", "RunFiles"]
+__all__ = ["SEED_ROUND", "Artefacts", "InMemory", "Predicted"]
 
-SEED_ROUND = 0
-QUALITY = Path("report/label_quality.json")
-_IDS = ("item_id_1", "item_id_2")
-_RELATIONS = np.array(RELATION_NAMES)
+SEED_ROUND: Final = 0
+
+Predicted = Mapping[str, NDArray[np.float64]]
+"""Class probabilities, shape (n, 3), of every evaluation set."""
+
+Files = list[Path]
 
 
-@dataclass(frozen=True)
-class RunFiles:
-    """Where the artefacts in a run's folder are.
+class Artefacts(ABC):
+    """Keeps what stages make, by kind and round.
 
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
+    Every `write_…` returns the files that it wrote: none where nothing is a file.
     """
 
-    folder: Path
+    @abstractmethod
+    def write_hyperparameters(self, parameters: Parameters) -> Files:
+        """Keep what the seed stage tuned."""
 
-    @property
-    def hyperparameters(self) -> Path:
-        """What the seed stage tuned."""
-        return self.folder / "seed" / "hyperparameters.json"
+    @abstractmethod
+    def read_hyperparameters(self) -> Parameters:
+        """Return what the seed stage tuned."""
 
-    @property
-    def gold_votes(self) -> Path:
-        """What the annotator said of human-labelled pairs."""
-        return self.folder / "report" / "gold_votes.csv"
+    @abstractmethod
+    def write_model(self, number: int, model: Model) -> Files:
+        """Keep the model fitted at the end of a round; round 0 is the seed."""
 
-    @property
-    def quality(self) -> Path:
-        """How good its labels were."""
-        return self.folder / QUALITY
+    @abstractmethod
+    def read_model(self, number: int, classifier: Classifier) -> Model:
+        """Return the model of a round."""
 
-    def model(self, number: int) -> Path:
-        """The model fitted at the end of a round; round 0 is the seed."""
-        return self._round(number) / "model.safetensors"
-
-    def evaluation(self, number: int) -> Path:
-        """Scores of a round's model on every evaluation set."""
-        return self._round(number) / "evaluation.json"
-
-    def predictions(self, number: int) -> Path:
-        """What a round's model predicted for every pair of every evaluation set."""
-        return self._round(number) / "predictions.parquet"
-
-    def selected(self, number: int) -> Path:
-        """Pairs that a round sends to the annotator, the most wanted first."""
-        return self._round(number) / "selected.csv"
-
-    def votes(self, number: int) -> Path:
-        """What the annotator answered."""
-        return self._round(number) / "votes.csv"
-
-    def swapped(self, number: int) -> Path:
-        """Votes from asking with the items exchanged, mapped back, where there are any."""
-        return self._round(number) / "votes_swapped.csv"
-
-    def usage(self, number: int) -> Path:
-        """What the answers took: calls, tokens, dollars."""
-        return self._round(number) / "usage.json"
-
-    def labels(self, number: int) -> Path:
-        """Pairs that the consensus accepted, with their labels."""
-        return self._round(number) / "labels.csv"
-
-    @staticmethod
-    def read_json(path: Path) -> Any:
-        """Return the content of a JSON artefact."""
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    def _round(self, number: int) -> Path:
-        return self.folder / ("seed" if number == SEED_ROUND else f"rounds/{number:04d}")
-
-
-@dataclass(frozen=True)
-class Artefacts(RunFiles):
-    """Reads and writes the artefacts in a run's folder.
-
-    Item ids, not row numbers, are written, so that the files mean something
-    by themselves. Every file appears whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    catalogue : Catalogue
-        Maps item ids to row numbers.
-    """
-
-    catalogue: Catalogue
-
+    @abstractmethod
     def write_selected(
         self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
-    ) -> Path:
-        """Write the selected pairs, shape (n, 2), and their fine categories, (n,)."""
-        return self._write(self.selected(number), pairs, {"fine_category": categories})
+    ) -> Files:
+        """Keep the selected pairs, shape (n, 2), and their fine categories, (n,)."""
 
+    @abstractmethod
     def read_selected(self, number: int) -> NDArray[np.int32]:
-        """Return the selected pairs, shape (n, 2)."""
-        return self._read(self.selected(number))[1]
+        """Return the selected pairs, shape (n, 2), the most wanted first."""
+
+    @abstractmethod
+    def write_annotation(self, number: int, annotation: Annotation, voter: str) -> Files:
+        """Keep the votes of a round, whose they are, and what they took."""
+
+    @abstractmethod
+    def read_annotation(self, number: int) -> tuple[Annotation, str]:
+        """Return the votes of a round, and whose they are."""
+
+    @abstractmethod
+    def write_gold_votes(self, number: int, votes: Votes) -> Files:
+        """Keep votes on human-labelled pairs, which a consensus asked for."""
+
+    @abstractmethod
+    def read_gold_votes(self, number: int) -> Votes:
+        """Return votes on human-labelled pairs."""
+
+    @abstractmethod
+    def write_accepted(self, number: int, accepted: Accepted) -> Files:
+        """Keep the pairs accepted up to a round, as its consensus saw them."""
+
+    @abstractmethod
+    def read_accepted(self, number: int) -> Accepted:
+        """Return the pairs accepted up to a round; none for round 0."""
+
+    @abstractmethod
+    def write_evaluation(
+        self,
+        number: int,
+        evaluation: Mapping[str, Any],
+        sets: Mapping[str, LabelledPairs],
+        predicted: Predicted,
+    ) -> Files:
+        """Keep the scores of a round's model, and what it predicted."""
+
+    @abstractmethod
+    def read_evaluation(self, number: int) -> dict[str, Any]:
+        """Return the scores of a round's model."""
 
     def asked_keys(self, up_to: int) -> list[NDArray[np.int64]]:
         """Return the keys of the pairs selected in rounds 1 to `up_to`."""
         return [pair_keys(self.read_selected(number)) for number in range(1, up_to + 1)]
 
-    def write_annotation(self, number: int, annotation: Annotation) -> list[Path]:
-        """Write all votes and what they took."""
-        write_json(self.usage(number), asdict(annotation.usage))
-        written = [self.write_votes(self.votes(number), annotation.votes), self.usage(number)]
-        if annotation.swapped is not None:
-            written.append(self.write_votes(self.swapped(number), annotation.swapped))
-        return written
-
-    def write_votes(self, path: Path, votes: Votes) -> Path:
-        """Write votes, a row a pair."""
-        columns = {f"vote_{k + 1}": votes.codes[:, k] for k in range(votes.codes.shape[1])}
-        return self._write(path, votes.items, columns)
+    def read_ballots(self, up_to: int) -> Ballots:
+        """Return all votes of rounds 1 to `up_to`."""
+        parts = []
+        for number in range(1, up_to + 1):
+            annotation, voter = self.read_annotation(number)
+            swapped = annotation.swapped
+            parts.append(Ballots.of(annotation.votes, voter, round=number, swapped=swapped))
+        return Ballots.concat(parts)
 
     def read_usage(self, up_to: int) -> Usage:
         """Return what the annotation of rounds 1 to `up_to` took in all."""
         total = Usage()
         for number in range(1, up_to + 1):
-            total += Usage(**self.read_json(self.usage(number)))
+            total += self.read_annotation(number)[0].usage
         return total.rounded()
 
-    def write_labels(self, number: int, pairs: NDArray[np.int32], labels: NDArray[np.int8]) -> Path:
-        """Write the pairs that were accepted, those with a label."""
-        accepted = labels != NO_LABEL
-        relations = _RELATIONS[to_relations(labels[accepted])]
-        columns = {"label": labels[accepted], "relation": relations}
-        return self._write(self.labels(number), pairs[accepted], columns)
 
-    def read_labels(self, up_to: int) -> list[LabelledPairs]:
-        """Return the accepted pairs of each of the rounds 1 to `up_to`."""
-        found = []
-        for number in range(1, up_to + 1):
-            table, pairs = self._read(self.labels(number))
-            labels = table["label"].cast(pl.Int8).to_numpy()
-            found.append(LabelledPairs(pairs, to_relations(labels), labels, "llm"))
-        return found
+@dataclass(frozen=True)
+class InMemory(Artefacts):
+    """Keeps everything as it is, for the time of the process."""
 
-    def write_predictions(
+    kept: dict[tuple[str, int], Any] = field(default_factory=dict)
+
+    def write_hyperparameters(self, parameters: Parameters) -> Files:
+        """Keep what the seed stage tuned."""
+        return self._keep("hyperparameters", SEED_ROUND, parameters)
+
+    def read_hyperparameters(self) -> Parameters:
+        """Return what the seed stage tuned."""
+        return dict(self.kept["hyperparameters", SEED_ROUND])
+
+    def write_model(self, number: int, model: Model) -> Files:
+        """Keep the model of a round."""
+        return self._keep("model", number, model)
+
+    def read_model(self, number: int, classifier: Classifier) -> Model:
+        """Return the model of a round."""
+        model: Model = self.kept["model", number]
+        return model
+
+    def write_selected(
+        self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
+    ) -> Files:
+        """Keep the selected pairs."""
+        return self._keep("selected", number, pairs)
+
+    def read_selected(self, number: int) -> NDArray[np.int32]:
+        """Return the selected pairs."""
+        pairs: NDArray[np.int32] = self.kept["selected", number]
+        return pairs
+
+    def write_annotation(self, number: int, annotation: Annotation, voter: str) -> Files:
+        """Keep the votes of a round."""
+        return self._keep("annotation", number, (annotation, voter))
+
+    def read_annotation(self, number: int) -> tuple[Annotation, str]:
+        """Return the votes of a round."""
+        annotation, voter = self.kept["annotation", number]
+        return annotation, voter
+
+    def write_gold_votes(self, number: int, votes: Votes) -> Files:
+        """Keep votes on human-labelled pairs."""
+        return self._keep("gold", number, votes)
+
+    def read_gold_votes(self, number: int) -> Votes:
+        """Return votes on human-labelled pairs."""
+        votes: Votes = self.kept["gold", number]
+        return votes
+
+    def write_accepted(self, number: int, accepted: Accepted) -> Files:
+        """Keep the pairs accepted up to a round."""
+        return self._keep("accepted", number, accepted)
+
+    def read_accepted(self, number: int) -> Accepted:
+        """Return the pairs accepted up to a round."""
+        if number == SEED_ROUND:
+            return Accepted.none()
+        accepted: Accepted = self.kept["accepted", number]
+        return accepted
+
+    def write_evaluation(
         self,
         number: int,
-        evaluation: Mapping[str, LabelledPairs],
-        predicted: Mapping[str, NDArray[np.float32]],
-    ) -> Path:
-        """Write true relations and class probabilities, shape (n, 3), of the evaluation sets."""
-        tables = [
-            pl.DataFrame(
-                {
-                    "eval_set": [name] * len(pairs),
-                    **self._ids(pairs.items),
-                    "truth": _RELATIONS[pairs.relations],
-                    **{_RELATIONS[k]: np.round(predicted[name][:, k], 6) for k in Relation},
-                }
-            )
-            for name, pairs in evaluation.items()
-        ]
-        path = self.predictions(number)
-        with atomic_path(path) as temporary:
-            pl.concat(tables).write_parquet(temporary)
-        return path
+        evaluation: Mapping[str, Any],
+        sets: Mapping[str, LabelledPairs],
+        predicted: Predicted,
+    ) -> Files:
+        """Keep the scores of a round's model, and what it predicted."""
+        self._keep("predicted", number, predicted)
+        return self._keep("evaluation", number, dict(evaluation))
 
-    def _write(self, path: Path, pairs: NDArray[np.int32], columns: dict[str, Any]) -> Path:
-        with atomic_path(path) as temporary:
-            pl.DataFrame({**self._ids(pairs), **columns}).write_csv(temporary)
-        return path
+    def read_evaluation(self, number: int) -> dict[str, Any]:
+        """Return the scores of a round's model."""
+        return dict(self.kept["evaluation", number])
 
-    def _ids(self, pairs: NDArray[np.int32]) -> dict[str, pl.Series]:
-        return {name: self.catalogue.ids.gather(pairs[:, k]) for k, name in enumerate(_IDS)}
-
-    def _read(self, path: Path) -> tuple[pl.DataFrame, NDArray[np.int32]]:
-        # Ids such as 001071 are text: nothing is inferred.
-        table = pl.read_csv(path, infer_schema=False)
-        return table, np.stack([self.catalogue.rows(table[name]) for name in _IDS], axis=1)
+    def _keep(self, kind: str, number: int, value: Any) -> Files:
+        self.kept[kind, number] = value
+        return []

@@ -1,33 +1,60 @@
-"""Stage `label`: have the selected pairs annotated, keep those with a consensus."""
+"""Stage `label`: have the selected pairs annotated, accept labels by consensus."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from karl.stages.artefacts import Artefacts
-from karl.stages.context import Context
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.consensus import Ballots, GoldBallots
+from karl.experiments import Experiment
+from karl.stages.artefacts import SEED_ROUND, Artefacts
 
 __all__ = ["label"]
 
 
-def label(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
-    """Annotate a round's selected pairs and accept labels by consensus.
+def label(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
+    """Annotate a round's selected pairs; decide anew on the labels of all rounds.
 
     Parameters
     ----------
-    context : Context
+    experiment : Experiment
     artefacts : Artefacts
-        With the selected pairs.
+        With the selected pairs, and all of the rounds before.
     number : int
         The round, from 1.
 
     Returns
     -------
     list of Path
-        The files written: all votes, what they took, the accepted labels.
+        The files written: the round's votes, what they took, and the pairs of all rounds
+        that are accepted now.
     """
     pairs = artefacts.read_selected(number)
-    annotation = context.experiment.llm.annotate(context.task(pairs))
-    written = artefacts.write_annotation(number, annotation)
-    labels = context.experiment.consensus.decide(annotation.votes.codes)
-    return [*written, artefacts.write_labels(number, pairs, labels)]
+    annotation = experiment.llm.annotate(experiment.task(pairs))
+    written = artefacts.write_annotation(number, annotation, experiment.llm.voter)
+    if experiment.consensus.gold_pairs and number == SEED_ROUND + 1:
+        gold = experiment.gold(experiment.consensus.gold_pairs)
+        votes = experiment.llm.annotate(experiment.task(gold.items)).votes
+        written += artefacts.write_gold_votes(number, votes)
+    accepted = experiment.accept(_ballots(experiment, artefacts, number))
+    return [*written, *artefacts.write_accepted(number, accepted)]
+
+
+def _ballots(experiment: Experiment, artefacts: Artefacts, number: int) -> Ballots:
+    """Return all votes so far, and what a consensus may want beside them."""
+    ballots = artefacts.read_ballots(number)
+
+    def predict() -> NDArray[np.float64]:
+        model = artefacts.read_model(number - 1, experiment.classifier)
+        probabilities: NDArray[np.float64] = experiment.predictor(model)(ballots.pairs)
+        return probabilities.mean(axis=0)
+
+    gold = None
+    if experiment.consensus.gold_pairs:
+        votes = artefacts.read_gold_votes(SEED_ROUND + 1)
+        truth = experiment.gold(experiment.consensus.gold_pairs)
+        gold = GoldBallots(Ballots.of(votes, experiment.llm.voter), truth)
+    return replace(ballots, predict=predict, gold=gold)

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from karl.consensus import Ballots
 from karl.datasets import LabelledPairs
 from karl.errors import DataError
 from karl.evaluation.quality import LabelQuality, assess
+from karl.experiments import Experiment
 from karl.files import write_json
-from karl.stages.artefacts import Artefacts
-from karl.stages.context import Context
+from karl.stages.files import InFolder
 
 __all__ = ["quality"]
 
 
 def quality(
-    context: Context, gold: LabelledPairs, artefacts: Artefacts | None = None
+    experiment: Experiment, gold: LabelledPairs, files: InFolder | None = None
 ) -> LabelQuality:
     """Have human-labelled pairs annotated and compare; nothing is trained on these votes.
 
     Parameters
     ----------
-    context : Context
+    experiment : Experiment
     gold : LabelledPairs
-        From `Context.gold`.
-    artefacts : Artefacts, optional
+        From `Experiment.gold`.
+    files : InFolder, optional
         Where votes and figures are written.
 
     Raises
@@ -37,10 +38,11 @@ def quality(
             "there is no human-labelled training pair to measure the labels on",
             hint="Choose data or a split with more of them.",
         )
-    annotation = context.experiment.llm.annotate(context.task(gold.items))
-    accepted = context.experiment.consensus.decide(annotation.votes.codes)
-    found = assess(gold, annotation.votes, accepted, annotation.usage, annotation.swapped)
-    if artefacts is not None:
-        artefacts.write_votes(artefacts.gold_votes, annotation.votes)
-        write_json(artefacts.quality, asdict(found))
+    annotation = experiment.llm.annotate(experiment.task(gold.items))
+    ballots = Ballots.of(annotation.votes, experiment.llm.voter)
+    labels = experiment.consensus.decide(ballots).labels
+    found = assess(gold, annotation.votes, labels, annotation.usage, annotation.swapped)
+    if files is not None:
+        files.write_votes(files.gold_votes, annotation.votes)
+        write_json(files.quality, asdict(found))
     return found

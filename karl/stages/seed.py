@@ -9,19 +9,20 @@ from filelock import FileLock
 from karl import __version__
 from karl.classifiers import Parameters
 from karl.config.identity import identity
-from karl.files import hash_json, write_json
+from karl.consensus import Accepted
+from karl.experiments import Experiment
+from karl.files import hash_json, read_json, write_json
 from karl.stages.artefacts import SEED_ROUND, Artefacts
-from karl.stages.context import Context
 
 __all__ = ["seed"]
 
 
-def seed(context: Context, artefacts: Artefacts, number: int = SEED_ROUND) -> list[Path]:
+def seed(experiment: Experiment, artefacts: Artefacts, number: int = SEED_ROUND) -> list[Path]:
     """Tune the classifier's hyperparameters and fit the seed model.
 
     Parameters
     ----------
-    context : Context
+    experiment : Experiment
     artefacts : Artefacts
     number : int
         The seed is round 0.
@@ -31,42 +32,33 @@ def seed(context: Context, artefacts: Artefacts, number: int = SEED_ROUND) -> li
     list of Path
         The files written: hyperparameters and model.
     """
-    train = context.split.train
-    parameters = _tuned(context)
-    write_json(artefacts.hyperparameters, parameters)
-    model = context.experiment.classifier.fit(
-        context.inputs(train.items), train.relations, parameters, context.seed("fit", number)
-    )
-    model.save(artefacts.model(number))
-    return [artefacts.hyperparameters, artefacts.model(number)]
+    parameters = _tuned(experiment)
+    written = artefacts.write_hyperparameters(parameters)
+    model = experiment.fit(experiment.training_set(Accepted.none()), parameters, number)
+    return [*written, *artefacts.write_model(number, model)]
 
 
-def _tuned(context: Context) -> Parameters:
-    """Return tuned hyperparameters, searched once for all runs that share them."""
-    classifier, train = context.experiment.classifier, context.split.train
+def _tuned(experiment: Experiment) -> Parameters:
+    """Return tuned hyperparameters, searched once for all experiments that share them."""
+    classifier = experiment.classifier
     if classifier.tuning is None:
         return {}
-    inputs = context.inputs(train.items)
-    tuning_seed = context.seed("tune")
     question = {
         "karl": __version__,
         "tuning": identity(classifier.tuning),
         "classifier": identity(classifier.for_tuning()),
-        "features": identity(context.experiment.features),
-        "categories": identity(context.experiment.categories),
-        "encoder": identity(context.experiment.encoder),
-        "catalogue": context.dataset.catalogue.fingerprint,
-        "train": train.fingerprint,
-        "seed": tuning_seed,
+        "features": identity(experiment.features),
+        "categories": identity(experiment.categories),
+        "encoder": identity(experiment.encoder),
+        "catalogue": experiment.dataset.catalogue.fingerprint,
+        "train": experiment.sets.train.fingerprint,
+        "seed": experiment.seed_for("tune"),
     }
-    stored = context.store / "tuned" / f"{hash_json(question)[:32]}.json"
+    stored = experiment.store / "tuned" / f"{hash_json(question)[:32]}.json"
     if not stored.exists():
         stored.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(stored.with_suffix(".lock")):  # one process searches, the others wait
             if not stored.exists():
-                found = classifier.tuning.search(
-                    classifier, inputs, train.relations, train.keys, tuning_seed
-                )
-                write_json(stored, found)
-    parameters: Parameters = Artefacts.read_json(stored)
+                write_json(stored, experiment.tune())
+    parameters: Parameters = read_json(stored)
     return parameters

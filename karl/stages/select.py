@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from karl.samplers import Pool
-from karl.stages.artefacts import Artefacts
-from karl.stages.context import Context
+from karl.experiments import Experiment
+from karl.samplers import PastRound, Pool
+from karl.stages.artefacts import SEED_ROUND, Artefacts
 
-__all__ = ["select"]
+__all__ = ["candidate_pool", "past_rounds", "select"]
 
 
-def select(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
+def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
     """Score a round's candidates with the last model and select some.
 
     Parameters
     ----------
-    context : Context
+    experiment : Experiment
     artefacts : Artefacts
-        With the model of the round before.
+        Of all earlier rounds.
     number : int
         The round, from 1.
 
@@ -27,18 +27,33 @@ def select(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     list of Path
         The file written: the selected pairs, none where no candidate is left.
     """
-    experiment = context.experiment
-    asked = artefacts.asked_keys(number - 1)
-    candidates = context.candidates(asked, number)
-    model = experiment.classifier.load(artefacts.model(number - 1))
-    pool = Pool(
-        candidates.pairs,
-        candidates.categories,
-        lambda pairs: model.member_probabilities(context.inputs(pairs)),
+    pool = candidate_pool(experiment, artefacts, number)
+    chosen = experiment.sampler.query(pool)
+    return artefacts.write_selected(number, pool.pairs[chosen], pool.categories[chosen])
+
+
+def candidate_pool(experiment: Experiment, artefacts: Artefacts, number: int) -> Pool:
+    """Return a round's candidates, as the sampler sees them."""
+    candidates = experiment.propose(artefacts.asked_keys(number - 1), number)
+    model = artefacts.read_model(number - 1, experiment.classifier)
+    return experiment.pool(
+        candidates,
+        number,
+        experiment.predictor(model),
+        artefacts.read_accepted(number - 1),
+        past_rounds(artefacts, number - 1),
     )
-    limit = experiment.budget.allowance(sum(map(len, asked)))
-    chosen = experiment.sampler.query(pool, limit, context.seed("sampler", number))
-    written = artefacts.write_selected(
-        number, candidates.pairs[chosen], candidates.categories[chosen]
-    )
-    return [written]
+
+
+def past_rounds(artefacts: Artefacts, up_to: int) -> list[PastRound]:
+    """Return what rounds 1 to `up_to` asked, and what came of it."""
+    accepted = artefacts.read_accepted(up_to)
+    return [
+        PastRound(
+            past,
+            artefacts.read_selected(past),
+            accepted.in_round(past).labelled(),
+            artefacts.read_evaluation(past).get("held_out"),
+        )
+        for past in range(SEED_ROUND + 1, up_to + 1)
+    ]

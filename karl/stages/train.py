@@ -4,34 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from karl.experiments import Experiment
 from karl.stages.artefacts import Artefacts
-from karl.stages.context import Context
 
 __all__ = ["train"]
 
 
-def train(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
+def train(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
     """Fit a round's model with the hyperparameters of the seed stage.
 
     Parameters
     ----------
-    context : Context
+    experiment : Experiment
     artefacts : Artefacts
-        With the hyperparameters and the labels of rounds 1 to `number`.
+        With the hyperparameters, and the labels accepted up to the round.
     number : int
         The round, from 1.
 
     Returns
     -------
     list of Path
-        The file written: the model.
+        The files written: the model.
     """
-    pairs = context.training_pairs(artefacts.read_labels(number))
-    model = context.experiment.classifier.fit(
-        context.inputs(pairs.items),
-        pairs.relations,
-        artefacts.read_json(artefacts.hyperparameters),
-        context.seed("fit", number),
-    )
-    model.save(artefacts.model(number))
-    return [artefacts.model(number)]
+    pairs = experiment.training_set(artefacts.read_accepted(number))
+    model = experiment.fit(pairs, artefacts.read_hyperparameters(), number)
+    return artefacts.write_model(number, model)

@@ -11,14 +11,16 @@ from typing import Any
 
 from karl import __version__
 from karl.config.compose import compose_config
+from karl.datasets import Dataset
 from karl.errors import KarlError, UsageError
-from karl.files import write_json
+from karl.files import read_json, write_json
+from karl.memo import Memo
 from karl.runs.directory import SWEEP_FILE, Run
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
-from karl.stages.artefacts import RunFiles
 from karl.sweeps.expand import Job
 from karl.sweeps.outcome import Outcome
+from karl.tracking import tracker_of
 
 __all__ = ["SEARCH_FILE", "JobStatus", "Plan", "Sweep"]
 
@@ -82,7 +84,7 @@ class Sweep:
                 hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl sweep",
             )
         try:
-            values: dict[str, Any] = RunFiles.read_json(file)
+            values: dict[str, Any] = read_json(file)
             jobs = {job["run"]: tuple(job["overrides"]) for job in values["jobs"]}
         except (ValueError, KeyError, TypeError) as error:
             raise KarlError(
@@ -194,12 +196,13 @@ class Plan:
             raise UsageError(f"'{folder.name}' is a run, no sweep", hint="Choose another --name.")
         before = Sweep.load(folder).jobs if (folder / SWEEP_FILE).exists() else {}
         to_make = []
+        memo: Memo[Dataset] = Memo()  # jobs mostly share their data
         for number, job in enumerate(jobs):
             told(number, len(jobs))
-            run = Run(folder / job.name, job.config, beside=folder.parent)
+            run = Run(folder / job.name, job.config, beside=folder.parent, memo=memo)
             if job.name not in before or Outcome.of(run).state != "done":
                 # A copy, for the run that was examined holds on to its data.
-                to_make.append((replace(run), _examined(run, job)))
+                to_make.append((replace(run, memo=Memo()), _examined(run, job)))
         told(len(jobs), len(jobs))
         return cls(Sweep(folder, before | {job.name: job.overrides for job in jobs}), to_make)
 
@@ -215,6 +218,7 @@ class Plan:
 
 def _examined(run: Run, job: Job) -> Manifest:
     try:
+        tracker_of(run).check()
         return run.examine()
     except KarlError as error:
         message = f"{' '.join(job.own)}:\n{error.message}" if job.own else error.message

@@ -23,7 +23,7 @@ from karl.llm.redact import redact
 from karl.runs.directory import Run
 from karl.runs.loop import run_to_end
 from karl.sweeps.outcome import Outcome
-from karl.tracking import tracked
+from karl.tracking import tracked, tracker_of
 
 __all__ = ["SWEEP_PID", "THREADS", "carry_out", "finish_run", "is_alone"]
 
@@ -70,6 +70,7 @@ def finish_run(folder: Path) -> None:
     outcome = Outcome("running", hash_json(run.config))
     outcome.write(run)
     try:
+        tracker_of(run).check()
         run.prepare()
         with tracked(run) as observer:
             end = run_to_end(run, observer)

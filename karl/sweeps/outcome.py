@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from karl.errors import KarlError
-from karl.files import hash_json, write_json
+from karl.files import hash_json, read_json, write_json
 from karl.runs.directory import Run
-from karl.stages.artefacts import RunFiles
 
 __all__ = ["Outcome", "State"]
 
@@ -47,7 +46,7 @@ class Outcome:
         if not file.exists():
             return waiting
         try:
-            values: dict[str, Any] = RunFiles.read_json(file)
+            values: dict[str, Any] = read_json(file)
             found = cls(**values)
         except (ValueError, TypeError) as error:
             raise KarlError(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from karl.config.experiment import TRACKING, build_strategy
+from karl.runs.directory import Run
 from karl.runs.loop import Observer, Observers
 
-if TYPE_CHECKING:
-    from karl.runs.directory import Run
-
-__all__ = ["Tracker", "tracked"]
+__all__ = ["Tracker", "tracked", "tracker_of"]
 
 
 class Tracker(Protocol):
@@ -38,6 +37,18 @@ class Tracker(Protocol):
         ...
 
 
+def tracker_of(run: Run) -> Tracker:
+    """Return the tracker that a run's configuration names.
+
+    Raises
+    ------
+    ConfigError
+        If it names none that there is.
+    """
+    tracker: Tracker = build_strategy(TRACKING, run.config[TRACKING])
+    return tracker
+
+
 @contextmanager
 def tracked(run: Run, *observers: Observer) -> Iterator[Observer]:
     """Report the loop of a run to its configured tracker as well.
@@ -54,5 +65,5 @@ def tracked(run: Run, *observers: Observer) -> Iterator[Observer]:
     Observer
         To be given to `run_to_end`, `run_round` or `run_stage`.
     """
-    with run.experiment.tracking.follow(run) as tracker:
+    with tracker_of(run).follow(run) as tracker:
         yield Observers(*observers, tracker)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
-
 from pydantic.dataclasses import dataclass
 
+from karl.runs.directory import Run
 from karl.runs.loop import Observer, Observers
-
-if TYPE_CHECKING:
-    from karl.runs.directory import Run
 
 __all__ = ["NoTracking"]
 

@@ -15,12 +15,14 @@ from karl.config.experiment import build_strategy
 from karl.datasets.agreement import fleiss_kappa
 from karl.errors import UsageError
 from karl.evaluation.record import MetricsRow
+from karl.files import read_json
 from karl.labels import N_LABELS, RELATION_NAMES
 from karl.reports.curves import read_metrics
 from karl.reports.study.mistakes import find_mistakes
 from karl.reports.study.model import Study
 from karl.runs.directory import SWEEP_FILE, Run
-from karl.stages.artefacts import QUALITY, SEED_ROUND, RunFiles
+from karl.stages.artefacts import SEED_ROUND
+from karl.stages.files import QUALITY, RunFiles
 from karl.sweeps.arms import arm_labels
 from karl.sweeps.directory import Sweep
 
@@ -88,7 +90,7 @@ def collect(folders: Sequence[Path]) -> Study:
         mistakes=find_mistakes(predictions, build_strategy("data", first.config["data"])),
         quality=_quality(members),
         config=yaml.safe_dump(first.config, sort_keys=False, allow_unicode=True),
-        manifest=RunFiles.read_json(first.folder / "manifest.json"),
+        manifest=read_json(first.folder / "manifest.json"),
         notes=tuple(notes),
     )
 
@@ -169,7 +171,7 @@ _LABELS = {
 def _confusion(member: _Member) -> pl.DataFrame:
     rows = []
     for number in sorted({SEED_ROUND, member.last}):
-        evaluation = RunFiles.read_json(member.files.evaluation(number))
+        evaluation = read_json(member.files.evaluation(number))
         for eval_set, scores in evaluation["scores"].items():
             for truth, counts in zip(RELATION_NAMES, scores["confusion"], strict=True):
                 for predicted, count in zip(RELATION_NAMES, counts, strict=True):
@@ -186,5 +188,5 @@ def _quality(members: Sequence[_Member]) -> dict[str, Any]:
     for member in members:
         file = member.run.folder / QUALITY
         if member.arm not in found and file.exists():
-            found[member.arm] = RunFiles.read_json(file)
+            found[member.arm] = read_json(file)
     return found

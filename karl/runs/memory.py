@@ -1,0 +1,47 @@
+"""A run without a folder: everything is kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from karl.experiments import Experiment
+from karl.runs.record import StageRecord
+from karl.stages.artefacts import InMemory
+
+__all__ = ["MemoryRun"]
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryRun:
+    """An experiment that is carried out in memory; see `karl.runs.loop.Work`.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    artefacts : InMemory
+    stages : list of StageRecord
+        Those that are done.
+    """
+
+    experiment: Experiment
+    artefacts: InMemory = field(default_factory=InMemory)
+    stages: list[StageRecord] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return "in memory"
+
+    def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
+        """Remember that a stage is done."""
+        self.stages.append(StageRecord(stage, number, round(seconds, 3), {}))
+
+    def catch_up(self) -> None:
+        """There is nothing that could lag behind."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """There is nobody to keep away."""
+        return nullcontext()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from karl.consensus import Ballots
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
 
@@ -29,5 +30,9 @@ def label(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     pairs = artefacts.read_selected(number)
     annotation = context.experiment.llm.annotate(context.task(pairs))
     written = artefacts.write_annotation(number, annotation)
-    labels = context.experiment.consensus.decide(annotation.votes.codes)
-    return [*written, artefacts.write_labels(number, pairs, labels)]
+    experiment = context.experiment
+    ballots = Ballots.of(
+        annotation.votes, experiment.choices["llm"], round=number, swapped=annotation.swapped
+    )
+    decision = experiment.consensus.decide(ballots)
+    return [*written, artefacts.write_labels(number, pairs, decision.labels)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from karl.consensus import Ballots
 from karl.datasets import LabelledPairs
 from karl.errors import DataError
 from karl.evaluation.quality import LabelQuality, assess
@@ -38,8 +39,10 @@ def quality(
             hint="Choose data or a split with more of them.",
         )
     annotation = context.experiment.llm.annotate(context.task(gold.items))
-    accepted = context.experiment.consensus.decide(annotation.votes.codes)
-    found = assess(gold, annotation.votes, accepted, annotation.usage, annotation.swapped)
+    votes, swapped = annotation.votes, annotation.swapped
+    ballots = Ballots.of(votes, context.experiment.choices["llm"], swapped=swapped)
+    accepted = context.experiment.consensus.decide(ballots).labels
+    found = assess(gold, votes, accepted, annotation.usage, swapped)
     if artefacts is not None:
         artefacts.write_votes(artefacts.gold_votes, annotation.votes)
         write_json(artefacts.quality, asdict(found))

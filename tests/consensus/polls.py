@@ -54,7 +54,9 @@ def ballots_of(
     return Ballots.of(Votes(items, codes), annotator, round=round, swapped=turned)
 
 
-def poll(votes: Sequence[tuple[int, int, int]], n: int, n_voters: int) -> Ballots:
+def poll(
+    votes: Sequence[tuple[int, int, int]] | NDArray[np.integer], n: int, n_voters: int
+) -> Ballots:
     """Ballots from (pair, voter, code), one vote of a voter on a pair."""
     pair, voter, codes = np.array(votes, np.int64).reshape(-1, 3).T
     return Ballots(

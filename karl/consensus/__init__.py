@@ -1,5 +1,6 @@
-"""Consensus rules: several votes → one label or none; one a file."""
+"""Consensus rules: the votes of all rounds → labels, or none; one a file."""
 
-from karl.consensus.base import Consensus
+from karl.consensus.ballots import Ballots, GoldBallots
+from karl.consensus.base import Consensus, Decision, VoteRule
 
-__all__ = ["Consensus"]
+__all__ = ["Ballots", "Consensus", "Decision", "GoldBallots", "VoteRule"]

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from karl.consensus.base import Level, at_level
+from karl.consensus.base import Level, VoteRule, at_level
 from karl.labels import NO_LABEL
 
 __all__ = ["Majority"]
 
 
 @dataclass(frozen=True)
-class Majority:
+class Majority(VoteRule):
     """Accepts a pair when more than half of all votes, invalid ones included, agree.
 
     Parameters
@@ -25,8 +25,8 @@ class Majority:
 
     level: Level = "label"
 
-    def decide(self, votes: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Return the accepted label of each pair; see `Consensus.decide`."""
+    def accept(self, votes: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the accepted label of each pair; see `VoteRule.accept`."""
         compared = at_level(votes, self.level)
         supporters = (compared[:, :, None] == compared[:, None, :]).sum(axis=2)
         supporters[votes == NO_LABEL] = 0

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from karl.consensus.base import Level, at_level
+from karl.consensus.base import Level, VoteRule, at_level
 from karl.labels import NO_LABEL
 
 __all__ = ["Unanimous"]
 
 
 @dataclass(frozen=True)
-class Unanimous:
+class Unanimous(VoteRule):
     """Accepts a pair when every vote is valid and all agree (KARL, arXiv 2509.05564).
 
     Parameters
@@ -25,8 +25,8 @@ class Unanimous:
 
     level: Level = "label"
 
-    def decide(self, votes: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Return the accepted label of each pair; see `Consensus.decide`."""
+    def accept(self, votes: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Return the accepted label of each pair; see `VoteRule.accept`."""
         compared = at_level(votes, self.level)
         agreed = (compared == compared[:, :1]).all(axis=1)
         return np.where(agreed, votes[:, 0], NO_LABEL).astype(np.int8)

@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 from paper_findings import Finding, findings, verdicts
 
-from karl import __version__
+from karl.version import __version__
 from karl.files import write_text
 from karl.reports.study.collect import collect
 from karl.reports.study.report import Report, write_report

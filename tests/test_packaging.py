@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from karl import __version__
+from karl.version import __version__
 from karl.config.compose import compose_config, group_options
 
 ROOT = Path(__file__).parents[1]

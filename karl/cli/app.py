@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from karl import __version__
+from karl.version import __version__
 from karl.cli import annotators, data, inspect, run, sheets, sweep, tune
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact

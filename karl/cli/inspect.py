@@ -99,7 +99,7 @@ def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
     from omegaconf import OmegaConf
 
     from karl.config.compose import compose_config, group_options
-    from karl.config.experiment import TRACKING, build, build_strategy
+    from karl.config.build import TRACKING, build, build_strategy
 
     composed = compose_config(overrides or (), config_dir)
     build(composed)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
-from karl.config.experiment import TRACKING
+from karl.config.build import TRACKING
 from karl.files import hash_json
 
 __all__ = ["changed", "fixed_hash", "is_changeable", "may_change"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from karl.config.compose import compose_config
-from karl.config.experiment import build
+from karl.config.build import build
 from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.files import hash_json

@@ -15,7 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from karl.config.compose import GROUPS_KEY, differences
-from karl.config.experiment import GROUPS, TRACKING, build
+from karl.config.build import GROUPS, TRACKING, build
 from karl.datasets import Dataset
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.experiments import Experiment

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from karl import __version__
+from karl.version import __version__
 from karl.errors import KarlError
 from karl.files import hash_file, write_json
 from karl.runs.record import StageRecord

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from karl import __version__
+from karl.version import __version__
 from karl.classifiers import Parameters
 from karl.config.identity import identity
 from karl.consensus import Accepted

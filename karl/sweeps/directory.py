@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from karl import __version__
+from karl.version import __version__
 from karl.config.compose import compose_config
 from karl.datasets import Dataset
 from karl.errors import KarlError, UsageError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from karl.config.compose import compose_config
-from karl.config.experiment import build
+from karl.config.build import build
 from karl.datasets.validation import VALIDATION
 from karl.errors import ConfigError, DataError, KarlError, UsageError
 from karl.evaluation.record import MetricsRow

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from karl.config.experiment import TRACKING, build_strategy
+from karl.config.build import TRACKING, build_strategy
 from karl.runs.directory import Run
 from karl.runs.loop import Observer, Observers
 

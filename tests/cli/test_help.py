@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli.small_shop import done, karl, start
 
-from karl import __version__
+from karl.version import __version__
 from karl.cli.app import app
 
 COMMANDS = sorted(

@@ -8,7 +8,7 @@ import yaml
 from karl.candidates import Stratified
 from karl.classifiers.tuning import Tuning
 from karl.config.compose import compose_config
-from karl.config.experiment import Experiment, build
+from karl.config.build import Experiment, build
 from karl.encoders.tfidf_svd import TfidfSvd
 from karl.errors import ConfigError
 from karl.samplers.margin import Margin

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from strategies import settings_of
 
 from karl.config.compose import group_options
-from karl.config.experiment import build_strategy
+from karl.config.build import build_strategy
 from karl.consensus import Ballots
 from karl.datasets import Votes
 

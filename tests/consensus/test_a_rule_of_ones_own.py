@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.config.compose import compose_config
-from karl.config.experiment import build
+from karl.config.build import build
 from karl.consensus import Ballots, Consensus, Decision
 from karl.labels import NO_LABEL
 

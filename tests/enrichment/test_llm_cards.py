@@ -15,7 +15,7 @@ from llm.loopback import Loopback
 
 from karl.categories import Categories
 from karl.config.compose import compose_config
-from karl.config.experiment import build
+from karl.config.build import build
 from karl.datasets.cards import RecordedCards
 from karl.enrichment import CARD_COLUMNS, CategoryList, LLMCards, Summary, summarise, write_cards
 from karl.errors import BudgetExhausted, ConfigError, KarlError, UsageError

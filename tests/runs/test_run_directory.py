@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cli.small_shop import Answer, done, karl, settings, snapshot
 
-from karl import __version__
+from karl.version import __version__
 from karl.config.compose import compose_config
 from karl.evaluation.record import MetricsRow
 from karl.files import hash_file

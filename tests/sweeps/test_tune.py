@@ -11,7 +11,7 @@ from cli.small_shop import done, karl, settings, snapshot
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from karl.config.compose import compose_config
-from karl.config.experiment import build
+from karl.config.build import build
 from karl.datasets import Dataset
 from karl.datasets.splits import IdSplit
 from karl.datasets.validation import ValidationSplit

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import yaml
 
-from karl.config.experiment import build_strategy
+from karl.config.build import build_strategy
 from karl.datasets.agreement import fleiss_kappa
 from karl.errors import UsageError
 from karl.evaluation.record import MetricsRow

@@ -53,7 +53,8 @@ def find_run(
         opened = Run.load(folder, changes, watch, config_dir)
     else:
         config = compose_config(changes, config_dir)
-        opened = Run(folder or run_folder(runs_dir, default_name(config)), config, watch)
+        folder = folder or run_folder(runs_dir, default_name(config))
+        opened = Run(folder, config, watch, config_dir=config_dir)
         if not may_start:
             Run.load(opened.folder)
     return opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from karl.config.compose import GROUPS_KEY
 from karl.reports.curves import read_metrics
 from karl.reports.plot import plot_learning_curve
 from karl.reports.quality import confusion_table, quality_table
@@ -42,6 +43,6 @@ def show_quality(run: Run) -> None:
         return
     console = Console()
     found = Artefacts.read_json(file)
-    console.print(quality_table({run.experiment.choices["llm"]: found}))
+    console.print(quality_table({run.config[GROUPS_KEY]["llm"]: found}))
     console.print(confusion_table(found, "relation"))
     console.print(f"Quality: {file}", highlight=False, soft_wrap=True)

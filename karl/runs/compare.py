@@ -95,7 +95,7 @@ def compare_annotators(
     contexts = {}
     for name, of_annotator in annotators.items():
         config = compose_config(of_annotator, config_dir)
-        experiment = build(config)
+        experiment = build(config, config_dir)
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
         account = Account(payer, runs_dir / VOTE_STORE, experiment.budget, watch)
         contexts[name] = Context(experiment, home(), account)

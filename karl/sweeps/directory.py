@@ -172,7 +172,9 @@ class Plan:
     to_make: list[tuple[Run, Manifest]]
 
     @classmethod
-    def check(cls, folder: Path, jobs: Sequence[Job], told: Told) -> Plan:
+    def check(
+        cls, folder: Path, jobs: Sequence[Job], told: Told, config_dir: Path | None = None
+    ) -> Plan:
         """Check all jobs before any is made; nothing is written.
 
         Parameters
@@ -182,6 +184,8 @@ class Plan:
         jobs : sequence of Job
         told : callable
             Is told how many of how many jobs are checked.
+        config_dir : Path, optional
+            With groups of the user's own.
 
         Raises
         ------
@@ -196,7 +200,8 @@ class Plan:
         to_make = []
         for number, job in enumerate(jobs):
             told(number, len(jobs))
-            run = Run(folder / job.name, job.config, beside=folder.parent)
+            where = folder / job.name
+            run = Run(where, job.config, beside=folder.parent, config_dir=config_dir)
             if job.name not in before or Outcome.of(run).state != "done":
                 # A copy, for the run that was examined holds on to its data.
                 to_make.append((replace(run), _examined(run, job)))

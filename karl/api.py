@@ -23,7 +23,15 @@ from karl.experiments import Experiment
 from karl.labels import RELATION_NAMES, to_relations
 from karl.llm.account import Account
 from karl.runs.directory import VOTE_STORE, Run
-from karl.runs.loop import End, Observers, Step, advance, next_step, run_round, run_stage, run_to_end
+from karl.runs.loop import (
+    End,
+    Observers,
+    Step,
+    next_step,
+    run_round,
+    run_stage,
+    run_to_end,
+)
 from karl.runs.memory import MemoryRun
 from karl.runs.metrics import metrics_rows
 from karl.runs.opening import find_run
@@ -82,8 +90,11 @@ def experiment(
     plain = (str, int, float, bool, type(None))
     given = {key: value for key, value in choices.items() if not isinstance(value, plain)}
     _refuse_unknown(given)
-    own = [f"{key}={'null' if value is None else value}" for key, value in choices.items()
-           if key not in given]
+    own = [
+        f"{key}={'null' if value is None else value}"
+        for key, value in choices.items()
+        if key not in given
+    ]
     extra = None if config_dir is None else Path(config_dir)
     if name is None:
         return Session(_in_memory([*overrides, *own], given, Path(runs_dir), extra))

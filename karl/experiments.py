@@ -136,9 +136,7 @@ class Experiment:
     def sets(self) -> Split:
         """The human labels, divided into training and evaluation sets."""
         categories = self.items.categories
-        return self.split.divide(
-            self.dataset, {"fine": categories.fine, "major": categories.major}
-        )
+        return self.split.divide(self.dataset, {"fine": categories.fine, "major": categories.major})
 
     @property
     def data_hash(self) -> str:

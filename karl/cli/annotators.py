@@ -43,11 +43,10 @@ def estimate(
     """
     from rich.console import Console
 
-    from karl.cli.opening import find_run
-    from karl.llm.account import silent
     from karl.runs.estimate import forecast
+    from karl.runs.opening import find_run
 
-    run = find_run(silent, overrides, name, runs_dir, config_dir)
+    run = find_run(overrides or (), name, runs_dir, config_dir)
     found = forecast(run, gold)
     console = Console(highlight=False)
     if not found.lines:

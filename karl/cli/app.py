@@ -14,10 +14,10 @@ from typing import Annotated
 
 import typer
 
-from karl.version import __version__
 from karl.cli import annotators, data, inspect, run, sheets, sweep, tune
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact
+from karl.version import __version__
 
 __all__ = ["app", "main"]
 

@@ -69,10 +69,12 @@ def report(
         ),
     ] = None,
     runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
 ) -> None:
     """Compare strategies over folds and seeds: tables, figures and a page that holds them all.
 
-    Of a single run it prints the table of rounds as well.
+    Of a single run it prints the table of rounds as well. Data of your own making
+    need --config-dir, or items are named by their ids.
 
     Such as:
 
@@ -86,7 +88,9 @@ def report(
 
     folders = [run_folder(runs_dir, name) for name in names]
     targets = parse_targets(target or ())
-    written = write_report(collect(folders), report_folder(runs_dir, folders, out), targets)
+    written = write_report(
+        collect(folders, config_dir), report_folder(runs_dir, folders, out), targets
+    )
     if len(folders) == 1 and not (folders[0] / SWEEP_FILE).exists():
         show_results(Run.load(folders[0]))
     else:
@@ -98,12 +102,12 @@ def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
     """Print the composed configuration, and the options of every group."""
     from omegaconf import OmegaConf
 
-    from karl.config.compose import compose_config, group_options
     from karl.config.build import TRACKING, build, build_strategy
+    from karl.config.compose import compose_config, group_options
 
     composed = compose_config(overrides or (), config_dir)
-    build(composed)
-    build_strategy(TRACKING, composed[TRACKING])
+    build(composed, config_dir)
+    build_strategy(TRACKING, composed[TRACKING], config_dir)
     typer.echo(OmegaConf.to_yaml(composed))
     typer.echo("# Options of the groups:")
     for group, options in group_options(config_dir).items():

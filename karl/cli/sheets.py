@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from karl.cli.options import RunsDir
+from karl.cli.options import ConfigDir, RunsDir
 
 if TYPE_CHECKING:
     from karl.annotators import Task
@@ -29,6 +29,7 @@ def write(
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
     runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write the pairs that wait for labels as a CSV sheet, and a legend beside it.
@@ -41,7 +42,7 @@ def write(
     from karl.errors import UsageError
     from karl.labels import NO_LABEL
 
-    human, task = _waiting(name, runs_dir)
+    human, task = _waiting(name, runs_dir, config_dir)
     codes = human.answered(task)
     if (codes != NO_LABEL).all():
         typer.echo(f"All {len(codes):,} pairs have labels. Next: karl run --name {name}")
@@ -67,12 +68,13 @@ def read(
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file with labels.")],
     runs_dir: RunsDir = _RUNS,
+    config_dir: ConfigDir = None,
 ) -> None:
     """Check a sheet and keep its labels; empty cells may be filled in later."""
     from karl.annotators.sheets import read_sheet, record_answers
     from karl.labels import NO_LABEL
 
-    human, task = _waiting(name, runs_dir)
+    human, task = _waiting(name, runs_dir, config_dir)
     votes = read_sheet(file, task.dataset.catalogue, task.pairs, human.votes)
     n_new = record_answers(human, task, votes, file.name)
     n_missing = int((human.answered(task) == NO_LABEL).sum())
@@ -83,14 +85,14 @@ def read(
         typer.echo(f"Next: karl run --name {name}")
 
 
-def _waiting(name: str, runs_dir: Path) -> tuple[Human, Task]:
+def _waiting(name: str, runs_dir: Path, config_dir: Path | None) -> tuple[Human, Task]:
     """Return whom a run has for an annotator, and the pairs that it waits to have labelled."""
     from karl.annotators.human import Human
     from karl.errors import UsageError
     from karl.runs.directory import Run, run_folder
     from karl.runs.loop import Step, next_step
 
-    run = Run.load(run_folder(runs_dir, name))
+    run = Run.load(run_folder(runs_dir, name), config_dir=config_dir)
     human = run.experiment.llm
     if not isinstance(human, Human):
         raise UsageError(

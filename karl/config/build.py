@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from importlib import import_module
+from dataclasses import fields
+from pathlib import Path
 from typing import Any, Final
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from pydantic import TypeAdapter, ValidationError
 
 from karl.config.compose import GROUPS_KEY
+from karl.config.targets import TARGET, check_targets, strategy_class
 from karl.errors import ConfigError
 
 __all__ = ["GROUPS", "build", "build_strategy"]
@@ -25,13 +24,15 @@ TRACKING: Final = "tracking"
 """The group that chooses who else is told of a run; it is no part of the experiment."""
 
 
-def build(config: dict[str, Any]) -> dict[str, Any]:
+def build(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, Any]:
     """Make the strategies of a composed configuration.
 
     Parameters
     ----------
     config : dict
         What `compose_config` returned, or a run's `config.yaml`.
+    config_dir : Path, optional
+        With groups of the user's own.
 
     Returns
     -------
@@ -42,7 +43,8 @@ def build(config: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If a value has the wrong type or is out of range; it names the key.
+        If a value has the wrong type or is out of range, or a strategy is none of
+        its group's; it names the key.
     """
     known = ("seed", *GROUPS, TRACKING)
     for key in config:
@@ -55,48 +57,61 @@ def build(config: dict[str, Any]) -> dict[str, Any]:
         seed = TypeAdapter(int).validate_python(config["seed"])
     except ValidationError as error:
         raise _invalid(error, "seed") from error
-    strategies = {group: build_strategy(group, config.get(group)) for group in GROUPS}
+    for group in GROUPS:  # all of them before the first is imported
+        check_targets(group, config.get(group), config_dir)
+    strategies = {group: build_strategy(group, config.get(group), config_dir) for group in GROUPS}
     return {"seed": seed, GROUPS_KEY: config[GROUPS_KEY], **strategies}
 
 
-def build_strategy(group: str, settings: Any) -> Any:
+def build_strategy(group: str, settings: Any, config_dir: Path | None = None) -> Any:
     """Make the strategy of one group; see `build`."""
-    if not isinstance(settings, dict) or "_target_" not in settings:
+    if not isinstance(settings, dict) or TARGET not in settings:
         raise ConfigError(
             f"{group}: nothing is chosen", hint=f"Choose one: {group}=OPTION; see `karl config`."
         )
+    check_targets(group, settings, config_dir)
+    _check_keys(group, settings)
+    return _made(group, settings)
+
+
+def _made(key: str, settings: Any) -> Any:
+    """Return settings with an object for every strategy among them, from the inside out.
+
+    Only `_target_` has a meaning here: whatever else stands there is a plain value.
+    """
+    if isinstance(settings, list):
+        return [_made(f"{key}.{number}", value) for number, value in enumerate(settings)]
+    if not isinstance(settings, dict):
+        return settings
+    values = {name: _made(f"{key}.{name}", v) for name, v in settings.items() if name != TARGET}
+    if TARGET not in settings:
+        return values
     try:
-        _check_keys(group, settings)
-        return instantiate(settings, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValidationError):
-            nested = str(error).partition("full_key: ")[2].strip()
-            raise _invalid(cause, f"{group}.{nested}" if nested else group) from error
-        raise ConfigError(f"{group}: {str(error).splitlines()[0]}") from error
+        return strategy_class(f"{key}.{TARGET}", settings[TARGET])(**values)
+    except ValidationError as error:
+        raise _invalid(error, key) from error
+    except (TypeError, ValueError) as error:  # a dataclass that is none of pydantic's
+        raise ConfigError(f"{key}: {error}") from error
 
 
-def _check_keys(key: str, settings: dict[str, Any]) -> None:
+def _check_keys(key: str, settings: Any) -> None:
     """Refuse what a strategy has no field for, which pydantic would pass over."""
-    if "_target_" in settings:
-        module, _, name = str(settings["_target_"]).rpartition(".")
-        try:
-            strategy = getattr(import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(
-                f"{key}._target_: '{settings['_target_']}' cannot be imported: {error}",
-                hint="Is its folder on the Python path? PYTHONPATH=FOLDER karl …",
-            ) from error
-        known = [field.name for field in fields(strategy)] if is_dataclass(strategy) else settings
-        unknown = [name for name in settings if name not in (*known, "_target_")]
+    if isinstance(settings, list):
+        for number, value in enumerate(settings):
+            _check_keys(f"{key}.{number}", value)
+    if not isinstance(settings, dict):
+        return
+    if TARGET in settings:
+        strategy: Any = strategy_class(f"{key}.{TARGET}", settings[TARGET])
+        known = [field.name for field in fields(strategy)]
+        unknown = [name for name in settings if name not in (*known, TARGET)]
         if unknown:
             raise ConfigError(
                 f"there is no configuration key '{key}.{unknown[0]}'",
                 hint=f"'{key}' has: {', '.join(known)}.",
             )
     for name, value in settings.items():
-        if isinstance(value, dict):
-            _check_keys(f"{key}.{name}", value)
+        _check_keys(f"{key}.{name}", value)
 
 
 def _invalid(error: ValidationError, key: str) -> ConfigError:

@@ -22,6 +22,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from karl.config.folders import config_folder, existing_folder
 from karl.errors import ConfigError
 
 __all__ = [
@@ -47,13 +48,6 @@ def _as_llm(key: str, default: Any, *, _root_: DictConfig) -> Any:
 
 # ${as_llm:KEY,DEFAULT}: where a model is and what it costs is not passed on to another model.
 OmegaConf.register_new_resolver("as_llm", _as_llm, replace=True)
-
-
-def config_folder() -> Path:
-    """Return the folder of the Hydra groups: packaged, or the checkout's `conf/`."""
-    package = Path(__file__).resolve().parents[1]
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parent / "conf"
 
 
 def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> dict[str, Any]:
@@ -159,7 +153,7 @@ def _compose(overrides: Sequence[str], extra: Path | None) -> DictConfig:
 
 def search_path(extra: Path | None) -> list[str]:
     """Return the override by which Hydra searches a folder of the user's own, if there is one."""
-    return [] if extra is None else [f"hydra.searchpath=['file://{_existing(extra)}']"]
+    return [] if extra is None else [f"hydra.searchpath=['file://{existing_folder(extra)}']"]
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
@@ -214,12 +208,6 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key)
     }
-
-
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise ConfigError(f"--config-dir: there is no folder {folder}")
-    return folder.resolve()
 
 
 def _readable(error: Exception, overrides: Sequence[str], extra: Path | None) -> ConfigError:

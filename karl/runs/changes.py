@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
 from karl.config.build import TRACKING
+from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
+from karl.errors import ConfigError
 from karl.files import hash_json
 
 __all__ = ["changed", "fixed_hash", "is_changeable", "may_change"]
@@ -56,11 +60,11 @@ def changed(
     Raises
     ------
     ConfigError
-        If one is malformed, or chooses an option that there is not.
+        If one is malformed, has several values, or chooses an option that there is not.
     """
     if not changes:
         return config
-    new = OmegaConf.create(config)
+    new = deepcopy(config)
     overrides = parse_overrides(changes)
     chosen = [item for item in overrides if item.key_or_group == TRACKING]
     if chosen:  # a group: its option brings keys of its own
@@ -69,8 +73,29 @@ def changed(
         new[GROUPS_KEY][TRACKING] = composed[GROUPS_KEY].get(TRACKING)
     for item in overrides:
         if item not in chosen:
-            OmegaConf.update(new, item.key_or_group, item.value())
-    return cast("dict[str, Any]", OmegaConf.to_container(new))
+            _set(new, item.key_or_group, _value(item))
+    return new
+
+
+def _value(override: Override) -> Any:
+    """Return the value of an override, in which ${…} means what it does for a new run."""
+    try:
+        alone = OmegaConf.create({override.key_or_group: override.value()})
+        value = OmegaConf.to_container(alone, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{override.input_line}: {str(error).splitlines()[0]}") from error
+    assert isinstance(value, dict)  # noqa: S101
+    return value[override.key_or_group]
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; what stands in a run's file is plain text, whatever it looks like."""
+    *parents, name = key.split(".")
+    for parent in parents:
+        if not isinstance(config.get(parent), dict):
+            config[parent] = {}
+        config = config[parent]
+    config[name] = value
 
 
 def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:

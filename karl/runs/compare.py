@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from karl.config.compose import compose_config
 from karl.config.build import build
+from karl.config.compose import compose_config
 from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.files import hash_json
@@ -94,7 +94,7 @@ def compare_annotators(
     experiments = {}
     for name, of_annotator in annotators.items():
         config = compose_config(of_annotator, config_dir)
-        strategies = build(config)
+        strategies = build(config, config_dir)
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
         account = Account(payer, runs_dir / VOTE_STORE, strategies["budget"], watch)
         experiments[name] = Experiment(**strategies, account=account)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from omegaconf import OmegaConf
 
-from karl.config.compose import GROUPS_KEY, differences
 from karl.config.build import GROUPS, TRACKING, build
+from karl.config.compose import GROUPS_KEY, differences
+from karl.config.targets import renamed
 from karl.datasets import Dataset
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.experiments import Experiment
@@ -118,6 +118,8 @@ class Run:
         The folder of all runs; found by itself once the run, or its sweep, is made.
     memo : Memo
         Data sets that were read; handed in, it is shared between runs.
+    config_dir : Path, optional
+        With groups of the user's own, where the strategies are from that karl has not.
     """
 
     folder: Path
@@ -126,6 +128,7 @@ class Run:
     patience_s: float = 0
     beside: Path | None = None
     memo: Memo[Dataset] = field(default_factory=Memo)
+    config_dir: Path | None = None
 
     @classmethod
     def load(
@@ -159,7 +162,8 @@ class Run:
                 f"there is no run '{folder.name}' in {folder.parent}",
                 hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
             )
-        return cls(folder, changed(read_config(file), changes, config_dir), watch)
+        config = changed(read_config(file), changes, config_dir)
+        return cls(folder, config, watch, config_dir=config_dir)
 
     @property
     def runs(self) -> Path:
@@ -190,7 +194,7 @@ class Run:
                 hint=f"`karl report {self.name}` still shows it. Start again under another --name: "
                 "answers of language models in votes.sqlite are used again.",
             )
-        strategies = build(self.config)
+        strategies = build(self.config, self.config_dir)
         store = self.runs / VOTE_STORE
         account = Account(self.name, store, strategies["budget"], self.watch)
         return Experiment(**strategies, account=account, memo=self.memo)
@@ -320,7 +324,8 @@ class Run:
             else:
                 # The configuration goes last: where it is, the run exists.
                 self.write_manifest(manifest)
-            write_text(self.folder / "config.yaml", OmegaConf.to_yaml(self.config))
+            text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
+            write_text(self.folder / "config.yaml", text)
 
     @property
     def _exists(self) -> bool:
@@ -380,7 +385,7 @@ def read_config(file: Path) -> dict[str, Any]:
         If it cannot be read, or lacks a group.
     """
     try:
-        # OmegaConf's own reader takes forty times as long, and it wrote this file.
+        # OmegaConf's own reader takes forty times as long, and would give ${…} a meaning.
         config = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(
@@ -389,11 +394,21 @@ def read_config(file: Path) -> dict[str, Any]:
     if isinstance(config, dict):
         config.setdefault(TRACKING, dict(_NO_TRACKING))
     keys = {*GROUPS, TRACKING, GROUPS_KEY, "seed"}
-    if not isinstance(config, dict) or not keys <= config.keys():
+    whole = isinstance(config, dict) and keys <= config.keys() and _is_plain(config)
+    if not whole or not isinstance(config[GROUPS_KEY], dict):
         raise ConfigError(
             f"{file} is no whole configuration", hint="Restore it, or choose another --name."
         )
-    return {str(key): value for key, value in config.items()}
+    return {str(key): renamed(value) for key, value in config.items()}
+
+
+def _is_plain(config: dict[str, Any]) -> bool:
+    """Whether a configuration holds nothing but what JSON knows, as karl writes it."""
+    try:
+        json.dumps(config)
+    except (TypeError, ValueError, RecursionError):  # dates, bytes, what holds itself
+        return False
+    return True
 
 
 def _refuse_sweep(folder: Path) -> None:

@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from karl.version import __version__
 from karl.errors import KarlError
 from karl.files import hash_file, write_json
 from karl.runs.record import StageRecord
+from karl.version import __version__
 
 __all__ = ["Manifest", "package_versions"]
 

@@ -220,9 +220,7 @@ class InFolder(RunFiles, Artefacts):
                     "eval_set": [name] * len(pairs),
                     **self._ids(pairs.items),
                     "truth": _RELATIONS[pairs.relations],
-                    **{
-                        _RELATIONS[k]: np.round(predicted[name][:, k], _DECIMALS) for k in Relation
-                    },
+                    **{_RELATIONS[k]: np.round(predicted[name][:, k], _DECIMALS) for k in Relation},
                 }
             )
             for name, pairs in sets.items()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from karl.version import __version__
 from karl.classifiers import Parameters
 from karl.config.identity import identity
 from karl.consensus import Accepted
 from karl.experiments import Experiment
 from karl.files import hash_json, read_json, write_json
 from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.version import __version__
 
 __all__ = ["seed"]
 

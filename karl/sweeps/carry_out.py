@@ -72,7 +72,7 @@ def open_sweep(
     check_launcher(of_hydra, config_dir)
     folder = sweep_folder(runs_dir, name or f"sweep-{hash_json(sorted(own))[:8]}")
     jobs = _jobs(folder, own, config_dir)
-    return OpenSweep(Plan.check(folder, jobs, told), of_hydra, config_dir)
+    return OpenSweep(Plan.check(folder, jobs, told, config_dir), of_hydra, config_dir)
 
 
 def _jobs(folder: Path, own: Sequence[str], config_dir: Path | None) -> list[Job]:

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from karl.version import __version__
 from karl.config.compose import compose_config
 from karl.datasets import Dataset
 from karl.errors import KarlError, UsageError
@@ -21,6 +20,7 @@ from karl.runs.manifest import Manifest
 from karl.sweeps.expand import Job
 from karl.sweeps.outcome import Outcome
 from karl.tracking import tracker_of
+from karl.version import __version__
 
 __all__ = ["SEARCH_FILE", "JobStatus", "Plan", "Sweep"]
 
@@ -174,7 +174,9 @@ class Plan:
     to_make: list[tuple[Run, Manifest]]
 
     @classmethod
-    def check(cls, folder: Path, jobs: Sequence[Job], told: Told) -> Plan:
+    def check(
+        cls, folder: Path, jobs: Sequence[Job], told: Told, config_dir: Path | None = None
+    ) -> Plan:
         """Check all jobs before any is made; nothing is written.
 
         Parameters
@@ -184,6 +186,8 @@ class Plan:
         jobs : sequence of Job
         told : callable
             Is told how many of how many jobs are checked.
+        config_dir : Path, optional
+            With groups of the user's own.
 
         Raises
         ------
@@ -199,7 +203,8 @@ class Plan:
         memo: Memo[Dataset] = Memo()  # jobs mostly share their data
         for number, job in enumerate(jobs):
             told(number, len(jobs))
-            run = Run(folder / job.name, job.config, beside=folder.parent, memo=memo)
+            where = folder / job.name
+            run = Run(where, job.config, beside=folder.parent, config_dir=config_dir, memo=memo)
             if job.name not in before or Outcome.of(run).state != "done":
                 # A copy, for the run that was examined holds on to its data.
                 to_make.append((replace(run, memo=Memo()), _examined(run, job)))

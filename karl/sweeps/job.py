@@ -52,10 +52,10 @@ def carry_out(job: DictConfig) -> None:
     if launcher == _WORKERS and os.getpid() != sweep:  # a single worker is the sweep itself
         _end_with(sweep)
     with _its_share_of_cores(launcher):
-        finish_run(Path(job.run))
+        finish_run(Path(job.run), None if job.config_dir is None else Path(job.config_dir))
 
 
-def finish_run(folder: Path) -> None:
+def finish_run(folder: Path, config_dir: Path | None = None) -> None:
     """Bring a prepared run to its end and leave its outcome in its folder.
 
     No error is raised: other jobs go on. An interruption is none of the job's
@@ -64,9 +64,11 @@ def finish_run(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
+    config_dir : Path, optional
+        With groups of the user's own.
     """
     # The process of a sweep that was killed may still be at work on it.
-    run = replace(Run.load(folder), patience_s=_FOR_EVER)
+    run = replace(Run.load(folder, config_dir=config_dir), patience_s=_FOR_EVER)
     outcome = Outcome("running", hash_json(run.config))
     outcome.write(run)
     try:

@@ -45,7 +45,7 @@ def launch(
     of_hydra : sequence of str
         Overrides of Hydra itself, such as `hydra/launcher=joblib`.
     config_dir : Path, optional
-        With Hydra options of the user's own.
+        With options of the user's own, of Hydra's groups too.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def launch(
         *search_path(config_dir),
         *of_hydra,
         f"run={runs}",
+        f"config_dir={'null' if config_dir is None else _quoted(config_dir)}",
     ]
     main = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="sweep")
     GlobalHydra.instance().clear()

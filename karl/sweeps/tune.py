@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from karl.config.compose import compose_config
 from karl.config.build import build
+from karl.config.compose import compose_config
 from karl.datasets.validation import VALIDATION
 from karl.errors import ConfigError, DataError, KarlError, UsageError
 from karl.evaluation.record import MetricsRow
@@ -126,7 +126,7 @@ def tune(
     own, of_hydra = divide(search.overrides)
     check_launcher(of_hydra, search.config_dir)
     fixed, space = search_space(own)
-    seed = build(compose_config(fixed, search.config_dir))["seed"]
+    seed = build(compose_config(fixed, search.config_dir), search.config_dir)["seed"]
     for key, distribution in space.items():  # an option that there is not is no trial's fault
         for choice in getattr(distribution, "choices", ()):
             compose_config([*fixed, f"{key}={choice}"], search.config_dir)
@@ -157,7 +157,7 @@ def _carry_out(
 ) -> Trial:
     try:
         jobs = _jobs(search, [*fixed, *(f"{key}={value}" for key, value in values.items())], values)
-        plan = Plan.check(folder, jobs, lambda *_: None)
+        plan = Plan.check(folder, jobs, lambda *_: None, search.config_dir)
     except (ConfigError, DataError) as error:  # values that do not suit each other, or the data
         return Trial(number, dict(values), None, error.message)
     with plan.sweep.locked():

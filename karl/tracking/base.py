@@ -45,7 +45,7 @@ def tracker_of(run: Run) -> Tracker:
     ConfigError
         If it names none that there is.
     """
-    tracker: Tracker = build_strategy(TRACKING, run.config[TRACKING])
+    tracker: Tracker = build_strategy(TRACKING, run.config[TRACKING], run.config_dir)
     return tracker
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+
 from pydantic.dataclasses import dataclass
 
 from karl.runs.directory import Run

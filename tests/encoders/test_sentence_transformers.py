@@ -72,6 +72,16 @@ def test_a_missing_package_is_a_configuration_error_with_a_remedy(shop_of: Shop)
         encoder.encode(shop_of("pen"))
 
 
+def test_a_module_that_merely_lies_on_the_path_is_not_imported(
+    shop_of: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "karl_canary_model.py").write_text("raise AssertionError('it was imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("karl_canary_model", "os", "karl.config", ""):
+        with pytest.raises(ConfigError, match="which is not installed"):
+            SentenceTransformers(f"package:{name}").encode(shop_of("pen"))
+
+
 def test_a_missing_column_is_noticed_before_a_model_is_loaded(shop_of: Shop) -> None:
     with pytest.raises(DataError, match="no column 'brand'"):
         SentenceTransformers("no/such/model", columns=["brand"]).encode(shop_of("pen"))

@@ -12,8 +12,9 @@ import polars as pl
 import yaml
 
 from karl.config.build import build_strategy
+from karl.datasets import DatasetSource
 from karl.datasets.agreement import fleiss_kappa
-from karl.errors import UsageError
+from karl.errors import ConfigError, UsageError
 from karl.evaluation.record import MetricsRow
 from karl.files import read_json
 from karl.labels import N_LABELS, RELATION_NAMES
@@ -51,7 +52,7 @@ class _Member:
         return {"arm": self.arm, "run": self.run.name, "fold": first.fold, "seed": first.seed}
 
 
-def collect(folders: Sequence[Path]) -> Study:
+def collect(folders: Sequence[Path], config_dir: Path | None = None) -> Study:
     """Read runs and sweeps as one study.
 
     Parameters
@@ -59,6 +60,8 @@ def collect(folders: Sequence[Path]) -> Study:
     folders : sequence of Path
         Of runs and of sweeps. Runs of a sweep that failed or have not ended are
         left out, with a note.
+    config_dir : Path, optional
+        With groups of the user's own: data sources, which know the items' titles.
 
     Returns
     -------
@@ -87,12 +90,21 @@ def collect(folders: Sequence[Path]) -> Study:
         metrics=pl.concat([_metrics(member) for member in members]),
         labels=pl.concat([_labels(member) for member in members]),
         confusion=pl.concat([_confusion(member) for member in members]),
-        mistakes=find_mistakes(predictions, build_strategy("data", first.config["data"])),
+        mistakes=find_mistakes(predictions, _source(first, config_dir)),
         quality=_quality(members),
         config=yaml.safe_dump(first.config, sort_keys=False, allow_unicode=True),
         manifest=read_json(first.folder / "manifest.json"),
         notes=tuple(notes),
     )
+
+
+def _source(run: Run, config_dir: Path | None) -> DatasetSource | None:
+    """Return the data of a run, the only strategy that a report has made, for items' titles."""
+    try:
+        source: DatasetSource = build_strategy("data", run.config["data"], config_dir)
+    except ConfigError:  # of a folder that was not given; the figures are none the worse
+        return None
+    return source
 
 
 def _runs(folder: Path, notes: list[str]) -> list[Run]:

@@ -24,7 +24,7 @@ _SCHEMA: Final = {
 
 
 def find_mistakes(
-    predictions: Sequence[tuple[str, Path]], source: DatasetSource, most: int = _MOST
+    predictions: Sequence[tuple[str, Path]], source: DatasetSource | None, most: int = _MOST
 ) -> pl.DataFrame:
     """Return the pairs that most runs of an arm got wrong, the most certain errors first.
 
@@ -33,8 +33,9 @@ def find_mistakes(
     predictions : sequence of (str, Path)
         Arm and predictions of a run; files that are not there are passed over (runs
         of earlier releases have none).
-    source : DatasetSource
-        Knows the items' titles; where it cannot be read, their ids stand for them.
+    source : DatasetSource, optional
+        Knows the items' titles; where it is missing or cannot be read, their ids stand for
+        them.
     most : int
         Pairs for each arm and evaluation set.
 
@@ -71,11 +72,14 @@ def find_mistakes(
     return _with_titles(worst, source).select(list(_SCHEMA))
 
 
-def _with_titles(pairs: pl.DataFrame, source: DatasetSource) -> pl.DataFrame:
+def _with_titles(pairs: pl.DataFrame, source: DatasetSource | None) -> pl.DataFrame:
+    by_id = {"item_id_1": "title_1", "item_id_2": "title_2"}
+    if source is None:
+        return pairs.rename(by_id)
     try:
         table = source.load().catalogue.table.select(ITEM_ID, TITLE)
     except KarlError:  # the data have gone; the figures are none the worse
-        return pairs.rename({"item_id_1": "title_1", "item_id_2": "title_2"})
+        return pairs.rename(by_id)
     for k in (1, 2):
         titles = table.rename({ITEM_ID: f"item_id_{k}", TITLE: f"title_{k}"})
         pairs = pairs.join(titles, on=f"item_id_{k}", how="left", maintain_order="left")

@@ -347,7 +347,8 @@ class FittedModel:
         DataError
             If an id is not in the catalogue.
         """
-        return self.experiment.predictor(self.fitted)(self._rows(pairs)).mean(axis=0)
+        probabilities = self.experiment.predictor(self.fitted)(self._rows(pairs))
+        return np.asarray(probabilities.mean(axis=0))
 
     def predict(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """Return the name of the likeliest relation of each pair."""

@@ -144,6 +144,11 @@ class Experiment:
         parts = {"dataset": self.dataset.fingerprint, "train": self.sets.train.fingerprint}
         return hash_json(parts)
 
+    @property
+    def same_everywhere(self) -> bool:
+        """Whether classifier and encoder promise the same figures on every processor."""
+        return self.classifier.same_everywhere and self.encoder.same_everywhere
+
     def seed_for(self, *purpose: str | int) -> int:
         """Return the experiment's seed for one purpose."""
         return derive_seed(self.seed, *purpose)

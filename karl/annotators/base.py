@@ -105,7 +105,7 @@ class Annotator(ABC):
         """Return which of some pairs, shape (n, 2), it can answer for; shape (n,)."""
         return np.ones(len(pairs), np.bool_)
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027  most can be asked at once
         """Make sure that it can be asked; nothing is sent.
 
         Raises

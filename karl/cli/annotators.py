@@ -73,14 +73,14 @@ def enrich(
 
     karl enrich cards=llm llm=openai data=demo
     """
+    from karl.runs.opening import find_run
     from rich.console import Console
 
-    from karl.cli.opening import find_run
     from karl.cli.progress import open_display
     from karl.runs import enrich as enriching
 
     with open_display() as display:
-        run = find_run(display.watch, overrides, name, runs_dir, config_dir)
+        run = find_run(overrides or (), name, runs_dir, config_dir, display.watch)
         found = enriching.enrich(run)
     console, summary = Console(highlight=False, soft_wrap=True), found.summary
     console.print(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class ItemVectors:
 
     Parameters
     ----------
-    values : ndarray of float32, shape (n_items, n_dims)
+    values : ndarray of float32 or float64, shape (n_items, n_dims)
         Each block of a row has unit length, or is zero for an empty text.
     blocks : sequence of int
         Widths of the blocks, in column order; they add up to `n_dims`. Each
@@ -28,7 +28,7 @@ class ItemVectors:
         compare items source by source.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     blocks: Sequence[int]
 
     @property
@@ -40,13 +40,24 @@ class ItemVectors:
         ]
 
 
-class Encoder(Protocol):
+class Encoder(ABC):
     """Turns item texts into item vectors.
 
     An encoder is a pydantic dataclass: its fields are its configuration, they
     are validated when it is made and identify its vectors in the store.
     """
 
+    @property
+    def same_everywhere(self) -> bool:
+        """Whether its vectors, to five decimals, are the same on every processor."""
+        return True
+
+    @property
+    @abstractmethod
+    def text_columns(self) -> Sequence[str]:
+        """The catalogue columns that the vectors depend on."""
+
+    @abstractmethod
     def encode(self, catalogue: Catalogue) -> ItemVectors:
         """Encode every item.
 
@@ -63,9 +74,3 @@ class Encoder(Protocol):
         DataError
             If the catalogue lacks a text column.
         """
-        ...
-
-    @property
-    def text_columns(self) -> Sequence[str]:
-        """The catalogue columns that the vectors depend on."""
-        ...

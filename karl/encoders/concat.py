@@ -10,13 +10,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue
-from karl.encoders.base import ItemVectors
+from karl.encoders.base import Encoder, ItemVectors
 
 __all__ = ["Concat"]
 
 
 @dataclass(frozen=True)
-class Concat:
+class Concat(Encoder):
     """Joins the vectors of several encoders, such as names and cards.
 
     Parameters
@@ -34,6 +34,11 @@ class Concat:
         return list(
             dict.fromkeys(column for part in self.parts.values() for column in part.text_columns)
         )
+
+    @property
+    def same_everywhere(self) -> bool:
+        """Whether all parts promise it; see `Encoder.same_everywhere`."""
+        return all(part.same_everywhere for part in self.parts.values())
 
     def encode(self, catalogue: Catalogue) -> ItemVectors:
         """Encode every item; see `Encoder.encode`."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue
-from karl.encoders.base import ItemVectors
+from karl.encoders.base import Encoder, ItemVectors
 from karl.errors import ConfigError, KarlError
 
 __all__ = ["SentenceTransformers"]
@@ -23,7 +23,7 @@ _PACKAGE = "package:"
 
 
 @dataclass(frozen=True)
-class SentenceTransformers:
+class SentenceTransformers(Encoder):
     """Sentence embeddings, such as multilingual-e5-small or all-MiniLM.
 
     Parameters
@@ -51,6 +51,11 @@ class SentenceTransformers:
     def text_columns(self) -> Sequence[str]:
         """The catalogue columns that the vectors depend on."""
         return self.columns
+
+    @property
+    def same_everywhere(self) -> bool:
+        """Networks compute in single precision, whose noise shows in the fifth decimal."""
+        return False
 
     def encode(self, catalogue: Catalogue) -> ItemVectors:
         """Encode every item; see `Encoder.encode`.

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from karl.datasets import Catalogue
-from karl.encoders.base import ItemVectors
+from karl.encoders.base import Encoder, ItemVectors
 from karl.errors import DataError
 from karl.numerics import one_thread
 from karl.seeds import Seed
@@ -20,7 +20,7 @@ __all__ = ["TfidfSvd"]
 
 
 @dataclass(frozen=True)
-class TfidfSvd:
+class TfidfSvd(Encoder):
     """Latent semantic vectors of item texts; needs no model and no network.
 
     Character n-grams need no word boundaries, so that Japanese works as well

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from karl.experiments import Experiment
 from karl.files import hash_file, write_text
 from karl.llm.account import Account, Watch, silent
 from karl.memo import Memo
+from karl.numerics import Machine
 from karl.runs.changes import changed, fixed_hash, is_changeable
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
@@ -36,6 +38,8 @@ VOTE_STORE = "votes.sqlite"
 
 SWEEP_FILE = "sweep.json"
 """The file that makes a folder of runs a sweep."""
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -309,6 +313,7 @@ class Run:
             data_sha256=self.experiment.data_hash,
             seed=self.experiment.seed,
             choices={k: v for k, v in self.experiment.choices.items() if k != TRACKING},
+            same_everywhere=self.experiment.same_everywhere,
         )
         if annotates:
             manifest = replace(manifest, prompt_sha256=self.experiment.check().prompt)
@@ -372,8 +377,21 @@ class Run:
                     hint="Restore the template, or choose another --name.",
                 )
         elif now.prompt_sha256 is not None:  # a run that began with the seed alone
-            self.write_manifest(replace(manifest, prompt_sha256=now.prompt_sha256))
+            manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
         manifest.verify(self.folder)
+        self._tell_of_another_machine(manifest.machines, now.machines)
+        self.write_manifest(manifest.on(now.machines[-1]))
+
+    def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
+        if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):
+            _log.warning(
+                "karl: the run '%s' was worked on with %s (%s) before and goes on with %s (%s); %s",
+                self.name,
+                *(before[-1].processor, before[-1].blas, now[-1].processor, now[-1].blas),
+                "its figures do not depend on that"
+                if self.experiment.same_everywhere
+                else "figures of its classifier or encoder may depend on that",
+            )
 
 
 def read_config(file: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from karl.errors import KarlError
 from karl.files import hash_file, write_json
+from karl.numerics import Machine
 from karl.runs.record import StageRecord
 from karl.version import __version__
 
@@ -39,6 +40,10 @@ class Manifest:
         Versions.
     packages : dict of str to str
         Versions of what computes the results.
+    machines : list of Machine
+        On which it was worked, in their order.
+    same_everywhere : bool
+        Whether classifier and encoder promise the same figures on every processor.
     stages : list of StageRecord
         In the order in which they were done.
     """
@@ -52,17 +57,26 @@ class Manifest:
     karl: str = __version__
     python: str = field(default_factory=platform.python_version)
     packages: dict[str, str] = field(default_factory=lambda: package_versions())
+    machines: list[Machine] = field(default_factory=lambda: [Machine.here()])
+    same_everywhere: bool = True
     stages: list[StageRecord] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Manifest:
         """Make a manifest from what `write` wrote."""
         stages = [StageRecord(**record) for record in value["stages"]]
-        return cls(**{**value, "stages": stages})
+        machines = [Machine(**machine) for machine in value.get("machines", ())]
+        return cls(**{**value, "stages": stages, "machines": machines})
 
     def write(self, path: Path) -> None:
         """Write the manifest atomically."""
         write_json(path, asdict(self))
+
+    def on(self, machine: Machine) -> Manifest:
+        """Return the manifest with one more machine, unless it is the last one."""
+        if self.machines and self.machines[-1] == machine:
+            return self
+        return replace(self, machines=[*self.machines, machine])
 
     def done(self, stage: str, number: int) -> bool:
         """Whether a stage of a round is done."""

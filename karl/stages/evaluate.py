@@ -67,9 +67,8 @@ def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[
 def _held_out(experiment: Experiment, artefacts: Artefacts, number: int) -> dict[str, Any]:
     """Score a model fitted to the same labels without a fold of the human ones on that fold."""
     human = experiment.sets.train
-    held_out = (
-        fold_of(experiment.dataset, human, _INNER_FOLDS, experiment.seed_for("held out")) == 0
-    )
+    folds = fold_of(experiment.dataset, human, _INNER_FOLDS, experiment.seed_for("held out"))
+    held_out = folds == 0
     train = experiment.training_set(artefacts.read_accepted(number), human.take(~held_out))
     model = experiment.fit(train, artefacts.read_hyperparameters(), number)
     test = human.take(held_out)

@@ -49,8 +49,7 @@ def _ballots(experiment: Experiment, artefacts: Artefacts, number: int) -> Ballo
 
     def predict() -> NDArray[np.float64]:
         model = artefacts.read_model(number - 1, experiment.classifier)
-        probabilities: NDArray[np.float64] = experiment.predictor(model)(ballots.pairs)
-        return probabilities.mean(axis=0)
+        return np.asarray(experiment.predictor(model)(ballots.pairs).mean(axis=0))
 
     gold = None
     if experiment.consensus.gold_pairs:

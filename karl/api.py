@@ -22,7 +22,7 @@ from karl.errors import DataError, UsageError
 from karl.experiments import Experiment
 from karl.labels import RELATION_NAMES, to_relations
 from karl.llm.account import Account
-from karl.runs.directory import VOTE_STORE, Run
+from karl.runs.directory import Run
 from karl.runs.loop import (
     End,
     Observers,
@@ -34,6 +34,7 @@ from karl.runs.loop import (
 )
 from karl.runs.memory import MemoryRun
 from karl.runs.metrics import metrics_rows
+from karl.runs.names import VOTE_STORE
 from karl.runs.opening import find_run
 from karl.samplers import Pool, Sampler
 from karl.stages.artefacts import SEED_ROUND

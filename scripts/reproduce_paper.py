@@ -22,12 +22,12 @@ from typing import Any
 import polars as pl
 from paper_findings import Finding, findings, verdicts
 
-from karl.version import __version__
 from karl.files import write_text
 from karl.reports.study.collect import collect
 from karl.reports.study.report import Report, write_report
 from karl.stages.files import QUALITY
 from karl.sweeps.directory import Sweep
+from karl.version import __version__
 
 GOLD_PAIRS = 800
 SHOWN_TABLES = ("outcome", "aulc", "tests", "diversity", "worst_fold", "targets", "labels")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from karl.version import __version__
 from karl.config.compose import compose_config, group_options
+from karl.version import __version__
 
 ROOT = Path(__file__).parents[1]
 

@@ -73,11 +73,11 @@ def enrich(
 
     karl enrich cards=llm llm=openai data=demo
     """
-    from karl.runs.opening import find_run
     from rich.console import Console
 
     from karl.cli.progress import open_display
     from karl.runs import enrich as enriching
+    from karl.runs.opening import find_run
 
     with open_display() as display:
         run = find_run(overrides or (), name, runs_dir, config_dir, display.watch)

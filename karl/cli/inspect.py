@@ -27,7 +27,7 @@ def status(
     from rich.text import Text
 
     from karl.cli.overview import jobs_overview, overview
-    from karl.runs.directory import sweep_folder
+    from karl.runs.names import sweep_folder
     from karl.sweeps.directory import Sweep
 
     problems: list[str] = []
@@ -84,7 +84,8 @@ def report(
     from karl.cli.show_study import show_study
     from karl.reports.study.collect import collect
     from karl.reports.study.report import parse_targets, report_folder, write_report
-    from karl.runs.directory import SWEEP_FILE, Run, run_folder
+    from karl.runs.directory import Run
+    from karl.runs.names import SWEEP_FILE, run_folder
 
     folders = [run_folder(runs_dir, name) for name in names]
     targets = parse_targets(target or ())

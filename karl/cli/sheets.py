@@ -89,8 +89,9 @@ def _waiting(name: str, runs_dir: Path, config_dir: Path | None) -> tuple[Human,
     """Return whom a run has for an annotator, and the pairs that it waits to have labelled."""
     from karl.annotators.human import Human
     from karl.errors import UsageError
-    from karl.runs.directory import Run, run_folder
+    from karl.runs.directory import Run
     from karl.runs.loop import Step, next_step
+    from karl.runs.names import run_folder
 
     run = Run.load(run_folder(runs_dir, name), config_dir=config_dir)
     human = run.experiment.llm

@@ -13,7 +13,7 @@ from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.files import hash_json
 from karl.llm.account import Account, Watch
-from karl.runs.directory import VOTE_STORE
+from karl.runs.names import VOTE_STORE
 from karl.stages.quality import quality
 
 __all__ = ["annotator_overrides", "compare_annotators"]

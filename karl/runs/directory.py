@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,20 +27,13 @@ from karl.runs.changes import changed, fixed_hash, is_changeable
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
 from karl.runs.metrics import metrics_rows
+from karl.runs.names import SWEEP_FILE, VOTE_STORE
 from karl.runs.record import StageRecord
 from karl.stages.files import InFolder
 
-__all__ = ["SWEEP_FILE", "VOTE_STORE", "Run", "default_name", "run_folder", "sweep_folder"]
-
-VOTE_STORE = "votes.sqlite"
-"""The file beside the runs that keeps every answer of a language model."""
-
-SWEEP_FILE = "sweep.json"
-"""The file that makes a folder of runs a sweep."""
+__all__ = ["Run"]
 
 _log = logging.getLogger(__name__)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 _OTHER_FIGURES: Final = ("0.1.0",)
 """Versions that computed in single precision: their runs can be looked at only."""
@@ -50,58 +42,6 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Runs made before there was tracking told nobody.
 _NO_TRACKING = {"_target_": "karl.tracking.none.NoTracking"}
-
-
-def run_folder(runs: Path, name: str) -> Path:
-    """Return the folder of a run.
-
-    Parameters
-    ----------
-    runs : Path
-    name : str
-        `NAME`, also that of a sweep, or `SWEEP/NAME` for a run of a sweep.
-
-    Raises
-    ------
-    UsageError
-        If the name could mean a place outside the runs folder.
-    """
-    sweep, slash, run = name.partition("/")
-    if slash and (runs / sweep / SWEEP_FILE).exists() and _NAME.fullmatch(run):
-        return sweep_folder(runs, sweep) / run
-    return sweep_folder(runs, name)
-
-
-def sweep_folder(runs: Path, name: str) -> Path:
-    """Return the folder of a sweep, or of a run that is in none.
-
-    Raises
-    ------
-    UsageError
-        If the name could mean a place outside the runs folder.
-    """
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"'{name}' cannot be the name of a run or a sweep",
-            hint="Use letters, digits, '.', '_' and '-', starting with a letter or digit; "
-            "a run of a sweep is SWEEP/RUN.",
-        )
-    return runs / name
-
-
-def default_name(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
-    """Return a name that is the same whenever the configuration is.
-
-    Parameters
-    ----------
-    config : dict
-        The composed configuration.
-    distinguish : collection of str
-        Keys that tell runs apart here although they may change during a run, such
-        as `budget.labels` where several values of it are compared.
-    """
-    choices = config[GROUPS_KEY]
-    return f"{choices.get('data')}-{choices.get('sampler')}-{fixed_hash(config, distinguish)[:8]}"
 
 
 @dataclass(frozen=True, eq=False)

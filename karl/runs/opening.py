@@ -8,7 +8,8 @@ from pathlib import Path
 from karl.config.compose import compose_config
 from karl.llm.account import Watch, silent
 from karl.runs.changes import may_change
-from karl.runs.directory import Run, default_name, run_folder
+from karl.runs.directory import Run
+from karl.runs.names import default_name, run_folder
 
 __all__ = ["find_run"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from karl.errors import BudgetExhausted, KarlError, UsageError
 from karl.files import hash_json
 from karl.runs.changes import may_change
-from karl.runs.directory import SWEEP_FILE, sweep_folder
+from karl.runs.names import SWEEP_FILE, sweep_folder
 from karl.sweeps.directory import SEARCH_FILE, Plan, Sweep, Told
 from karl.sweeps.expand import Job, divide, expand
 from karl.sweeps.launch import check_launcher, launch

@@ -14,9 +14,10 @@ from karl.datasets import Dataset
 from karl.errors import KarlError, UsageError
 from karl.files import read_json, write_json
 from karl.memo import Memo
-from karl.runs.directory import SWEEP_FILE, Run
+from karl.runs.directory import Run
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
+from karl.runs.names import SWEEP_FILE
 from karl.sweeps.expand import Job
 from karl.sweeps.outcome import Outcome
 from karl.tracking import tracker_of

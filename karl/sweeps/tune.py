@@ -16,7 +16,8 @@ from karl.datasets.validation import VALIDATION
 from karl.errors import ConfigError, DataError, KarlError, UsageError
 from karl.evaluation.record import MetricsRow
 from karl.files import hash_json, write_json
-from karl.runs.directory import Run, default_name
+from karl.runs.directory import Run
+from karl.runs.names import default_name
 from karl.seeds import derive_seed
 from karl.sweeps.directory import SEARCH_FILE, Plan, Sweep
 from karl.sweeps.expand import Job, divide

@@ -51,8 +51,8 @@ def measure(sampler_name: str) -> dict[str, float]:
     items = Items(ItemVectors(vectors, [N_DIMS]), categories)
     features = PairFeatures()
     committee = LinearCommittee(
-        rng.standard_normal((N_MEMBERS, 3, features.width(items)), dtype=np.float32),
-        rng.standard_normal((N_MEMBERS, 3), dtype=np.float32),
+        rng.standard_normal((N_MEMBERS, 3, features.width(items))),
+        rng.standard_normal((N_MEMBERS, 3)),
     )
     sampler = {"qbc": QueryByCommittee(), "margin": Margin()}[sampler_name]
 
@@ -64,7 +64,7 @@ def measure(sampler_name: str) -> dict[str, float]:
         candidates.categories,
         lambda pairs: committee.member_probabilities(PairInputs(items, features, pairs)),
     )
-    selected = sampler.query(pool, None, 0)
+    selected = sampler.query(pool)
     done = time.perf_counter()
     return {
         "pairs": len(pool),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cli.small_shop import done, karl, start
 
-from karl.version import __version__
 from karl.cli.app import app
+from karl.version import __version__
 
 COMMANDS = sorted(
     command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]

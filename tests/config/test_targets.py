@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from karl.config import targets
-from karl.config.compose import compose_config, group_options
 from karl.config.build import build_strategy
+from karl.config.compose import compose_config, group_options
 from karl.config.targets import check_targets, renamed
 from karl.errors import ConfigError
 

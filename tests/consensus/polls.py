@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from strategies import settings_of
 
-from karl.config.compose import group_options
 from karl.config.build import build_strategy
+from karl.config.compose import group_options
 from karl.consensus import Ballots
 from karl.datasets import Votes
 

@@ -11,8 +11,8 @@ from polls import ballots_of
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.config.compose import compose_config
 from karl.config.build import build
+from karl.config.compose import compose_config
 from karl.consensus import Ballots, Consensus, Decision
 from karl.labels import NO_LABEL
 

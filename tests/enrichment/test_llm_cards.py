@@ -14,8 +14,8 @@ from enrichment.knowing_server import Knowing, is_survey
 from llm.loopback import Loopback
 
 from karl.categories import Categories
-from karl.config.compose import compose_config
 from karl.config.build import build
+from karl.config.compose import compose_config
 from karl.datasets.cards import RecordedCards
 from karl.enrichment import CARD_COLUMNS, CategoryList, LLMCards, Summary, summarise, write_cards
 from karl.errors import BudgetExhausted, ConfigError, KarlError, UsageError

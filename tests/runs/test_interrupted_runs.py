@@ -16,9 +16,9 @@ from cli.small_shop import done, finish, karl, results, settings, snapshot, star
 
 from karl.annotators import Annotation
 from karl.config.compose import compose_config
+from karl.experiments import Experiment
 from karl.runs.directory import Run
 from karl.runs.loop import STAGES, Step, run_to_end
-from karl.stages.context import Context
 
 NAME = ("--name", "long")
 LONG = Path("runs/long")
@@ -122,14 +122,14 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_overwritten(
 ) -> None:
     """Both found no run of that name; one was done before the other had read its data."""
     overrides = settings(shop, "budget.rounds=1")
-    check = Context.check
+    check = Experiment.check
 
-    def overtaken(context: Context) -> Annotation:
-        monkeypatch.setattr(Context, "check", check)
+    def overtaken(context: Experiment) -> Annotation:
+        monkeypatch.setattr(Experiment, "check", check)
         done(karl("run", *overrides, *NAME))
         return check(context)
 
-    monkeypatch.setattr(Context, "check", overtaken)
+    monkeypatch.setattr(Experiment, "check", overtaken)
     answer = karl("run", *overrides, "seed=7", *NAME)
     assert results(LONG) == results(one_round)
     assert answer.code == 2

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from cli.small_shop import Answer, done, karl, settings, snapshot
 
-from karl.version import __version__
 from karl.config.compose import compose_config
 from karl.evaluation.record import MetricsRow
 from karl.files import hash_file
+from karl.version import __version__
 
 NAME = ("--name", "mine")
 RUN = Path("runs/mine")

@@ -53,7 +53,7 @@ class TestLeastConfidence(SamplerTemplate):
 @pytest.mark.parametrize("sampler", UNCERTAINTY, ids=repr)
 @given(raw=COMMITTEES)
 def test_no_pair_is_less_certain_than_a_uniform_one_nor_more_than_a_sure_one(
-    sampler: Margin, raw: NDArray[np.float32]
+    sampler: Margin, raw: NDArray[np.float64]
 ) -> None:
     least, most = sampler.score(np.float32([[[0, 1, 0], [1 / 3, 1 / 3, 1 / 3]]]))
     scores = sampler.score(raw / raw.sum(axis=2, keepdims=True))
@@ -62,7 +62,7 @@ def test_no_pair_is_less_certain_than_a_uniform_one_nor_more_than_a_sure_one(
 
 @pytest.mark.parametrize("sampler", UNCERTAINTY, ids=repr)
 @given(raw=COMMITTEES)
-def test_the_names_of_the_classes_do_not_matter(sampler: Margin, raw: NDArray[np.float32]) -> None:
+def test_the_names_of_the_classes_do_not_matter(sampler: Margin, raw: NDArray[np.float64]) -> None:
     probabilities = raw / raw.sum(axis=2, keepdims=True)
     renamed = sampler.score(probabilities[..., [2, 0, 1]])
     assert renamed == pytest.approx(sampler.score(probabilities), abs=1e-6)

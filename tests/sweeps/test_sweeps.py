@@ -28,10 +28,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Fragile(Random):
-    def query(self, pool, limit, seed):
+    def query(self, pool):
         if len(pool) > 1 and not Path("mended").exists():
             raise RuntimeError("out of order")
-        return super().query(pool, limit, seed)
+        return super().query(pool)
 """
 
 

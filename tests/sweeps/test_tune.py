@@ -10,8 +10,8 @@ import pytest
 from cli.small_shop import done, karl, settings, snapshot
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from karl.config.compose import compose_config
 from karl.config.build import build
+from karl.config.compose import compose_config
 from karl.datasets import Dataset
 from karl.datasets.splits import IdSplit
 from karl.datasets.validation import ValidationSplit

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cli.small_shop import done, finish, karl, results, settings, start
 
+from karl.runs.directory import Run
 from karl.tracking.mlflow_store import metrics_of, open_client, parameters_of
 
 pytestmark = pytest.mark.skipif(
@@ -164,7 +165,7 @@ def test_an_error_fails_mlflows_run_until_it_is_resumed(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("karl.runs.loop.write_metrics", write_metrics_until_the_disk_is_full())
+        patch.setattr(Run, "catch_up", catch_up_until_the_disk_is_full())
         assert karl("run", *settings(shop, TRACKED), *NAME).code == 1
     assert stored().status == "FAILED"
     done(karl("run", *NAME))
@@ -172,17 +173,15 @@ def test_an_error_fails_mlflows_run_until_it_is_resumed(
     assert stored().steps("id_macro_f1") == ROUNDS
 
 
-def write_metrics_until_the_disk_is_full() -> Any:
-    from karl.runs.metrics import write_metrics
+def catch_up_until_the_disk_is_full() -> Any:
+    catch_up, count = Run.catch_up, 0
 
-    count = 0
-
-    def write(run: Any) -> None:
+    def write(run: Run) -> None:
         nonlocal count
         count += 1
         if count == 5:
             raise OSError("no space left on device")
-        write_metrics(run)
+        catch_up(run)
 
     return write
 

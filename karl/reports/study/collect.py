@@ -21,7 +21,8 @@ from karl.labels import N_LABELS, RELATION_NAMES
 from karl.reports.curves import read_metrics
 from karl.reports.study.mistakes import find_mistakes
 from karl.reports.study.model import Study
-from karl.runs.directory import SWEEP_FILE, Run
+from karl.runs.directory import Run
+from karl.runs.names import SWEEP_FILE
 from karl.stages.artefacts import SEED_ROUND
 from karl.stages.files import QUALITY, RunFiles
 from karl.sweeps.arms import arm_labels

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.classifiers.base import PairInputs, Parameters
+from karl.classifiers.inputs import Parameters, TrainingSet
+from karl.classifiers.model import Model
 from karl.labels import Relation
 
 if TYPE_CHECKING:
     import optuna
 
-    from karl.classifiers.base import Classifier
+__all__ = ["Tunable", "Tuning"]
 
-__all__ = ["Tuning"]
+_PARAMETERS = "parameters"
+
+
+class Tunable(Protocol):
+    """The part of a `Classifier` that a search needs."""
+
+    def suggest(self, trial: optuna.Trial) -> Parameters:
+        """Draw hyperparameters from the search space."""
+        ...
+
+    def for_tuning(self) -> Tunable:
+        """Return what stands in for this classifier in the search."""
+        ...
+
+    def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> Model:
+        """Learn from labelled pairs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,61 +55,39 @@ class Tuning:
     trials: int = Field(default=20, ge=1)
     folds: int = Field(default=5, ge=2)
 
-    def search(
-        self,
-        classifier: Classifier,
-        inputs: PairInputs,
-        relations: NDArray[np.int8],
-        groups: NDArray[np.int64],
-        seed: int,
-    ) -> Parameters:
+    def search(self, classifier: Tunable, train: TrainingSet, seed: int) -> Parameters:
         """Return the best hyperparameters found.
 
         Parameters
         ----------
         classifier : Classifier
-        inputs : PairInputs of n pairs
-        relations : ndarray of int8, shape (n,)
-        groups : ndarray of int64, shape (n,)
-            Pairs of one group stay in one fold.
+        train : TrainingSet
+            Both orders of a pair stay in one fold. Weights count in fits; every pair
+            counts once where these are judged.
         seed : int
 
         Returns
         -------
-        dict of str to float
-            Empty, for the defaults, where a class has too few pairs to search.
+        dict of str to any JSON value
+            What the classifier suggested in the best trial, as it comes back from
+            JSON. Empty where a class has too few pairs to search.
+
+        Raises
+        ------
+        TypeError
+            If the classifier suggested something that is no JSON value.
         """
         import optuna
-        from sklearn.metrics import f1_score
-        from sklearn.model_selection import StratifiedGroupKFold
 
-        folds = min(
-            self.folds,
-            *(len(np.unique(groups[relations == relation])) for relation in Relation),
-        )
-        if folds < 2:
+        parts = self._parts(train.counting, seed)
+        if not parts:
             return {}
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        parts = [
-            (
-                PairInputs(inputs.items, inputs.features, inputs.pairs[train]),
-                relations[train],
-                PairInputs(inputs.items, inputs.features, inputs.pairs[test]),
-                relations[test],
-            )
-            for train, test in splitter.split(inputs.pairs, relations, groups)
-        ]
-
         candidate = classifier.for_tuning()
 
         def objective(trial: optuna.Trial) -> float:
-            parameters = candidate.suggest(trial)
-            scores = []
-            for train, train_relations, test, test_relations in parts:
-                model = candidate.fit(train, train_relations, parameters, seed)
-                predicted = model.member_probabilities(test).mean(axis=0).argmax(axis=1)
-                scores.append(f1_score(test_relations, predicted, average="macro"))
-            return float(np.mean(scores))
+            parameters = json.loads(json.dumps(candidate.suggest(trial)))
+            trial.set_user_attr(_PARAMETERS, parameters)
+            return float(np.mean([_judge(candidate, *part, parameters, seed) for part in parts]))
 
         # At WARNING an interruption would be told with a traceback of each trial.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -100,4 +95,31 @@ class Tuning:
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )
         study.optimize(objective, n_trials=self.trials)
-        return dict(study.best_params)
+        return dict(study.best_trial.user_attrs[_PARAMETERS])
+
+    def _parts(self, train: TrainingSet, seed: int) -> list[tuple[TrainingSet, TrainingSet]]:
+        """Return what each fold fits and what it judges; nothing where a class is too rare."""
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        relations, groups = train.relations, train.groups
+        folds = min(
+            self.folds,
+            *(len(np.unique(groups[relations == relation])) for relation in Relation),
+        )
+        if folds < 2:
+            return []
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        return [
+            (train.take(fitted), train.take(judged))
+            for fitted, judged in splitter.split(train.inputs.pairs, relations, groups)
+        ]
+
+
+def _judge(
+    candidate: Tunable, fitted: TrainingSet, judged: TrainingSet, parameters: Parameters, seed: int
+) -> float:
+    from sklearn.metrics import f1_score
+
+    model = candidate.fit(fitted, parameters, seed)
+    predicted = model.probabilities(judged.inputs).argmax(axis=1)
+    return float(f1_score(judged.relations, predicted, average="macro"))

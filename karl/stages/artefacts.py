@@ -53,8 +53,13 @@ class RunFiles:
         return self.folder / QUALITY
 
     def model(self, number: int) -> Path:
-        """The model fitted at the end of a round; round 0 is the seed."""
-        return self._round(number) / "model.safetensors"
+        """The folder of the model fitted at the end of a round; round 0 is the seed."""
+        return self._round(number) / "model"
+
+    def model_files(self, number: int) -> list[Path]:
+        """All files of a round's model, in order, but for what was left half written."""
+        found = self.model(number).rglob("[!.]*")
+        return sorted(path for path in found if path.is_file())
 
     def evaluation(self, number: int) -> Path:
         """Scores of a round's model on every evaluation set."""
@@ -164,7 +169,7 @@ class Artefacts(RunFiles):
         self,
         number: int,
         evaluation: Mapping[str, LabelledPairs],
-        predicted: Mapping[str, NDArray[np.float32]],
+        predicted: Mapping[str, NDArray[np.floating]],
     ) -> Path:
         """Write true relations and class probabilities, shape (n, 3), of the evaluation sets."""
         tables = [

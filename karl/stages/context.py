@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from karl.annotators import Annotation, Annotator, Remote, Selective, Task
 from karl.candidates import CandidatePairs
 from karl.categories import ItemCategories
-from karl.classifiers import PairInputs
+from karl.classifiers import PairInputs, TrainingSet
 from karl.config.experiment import Experiment
 from karl.config.identity import identity
 from karl.datasets import Dataset, LabelledPairs
@@ -177,6 +177,12 @@ class Context:
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
         """Return pairs as a classifier takes them."""
         return PairInputs(self.items, self.experiment.features, pairs)
+
+    def training_set(self, accepted: Sequence[LabelledPairs]) -> TrainingSet:
+        """Return human training pairs and accepted LLM labels as a classifier takes them."""
+        pairs = self.training_pairs(accepted)
+        human = np.arange(len(pairs)) < len(self.split.train)
+        return TrainingSet(self.inputs(pairs.items), pairs.relations, human=human)
 
     def candidates(self, asked: Sequence[NDArray[np.int64]], number: int) -> CandidatePairs:
         """Return the candidates of a round.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from karl.evaluation.diversity import diversity
 from karl.evaluation.metrics import score
 from karl.files import write_json
@@ -34,10 +36,11 @@ def evaluate(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     """
     model = context.experiment.classifier.load(artefacts.model(number))
     evaluation = context.split.evaluation
-    predicted = {
-        name: model.member_probabilities(context.inputs(pairs.items)).mean(axis=0)
-        for name, pairs in evaluation.items()
-    }
+    with threadpool_limits(1):
+        predicted = {
+            name: model.probabilities(context.inputs(pairs.items))
+            for name, pairs in evaluation.items()
+        }
     scores = {
         name: asdict(score(pairs.relations, predicted[name].argmax(axis=1)))
         for name, pairs in evaluation.items()

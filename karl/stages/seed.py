@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from filelock import FileLock
+from threadpoolctl import threadpool_limits
 
 from karl import __version__
 from karl.classifiers import Parameters
@@ -31,14 +32,13 @@ def seed(context: Context, artefacts: Artefacts, number: int = SEED_ROUND) -> li
     list of Path
         The files written: hyperparameters and model.
     """
-    train = context.split.train
     parameters = _tuned(context)
     write_json(artefacts.hyperparameters, parameters)
-    model = context.experiment.classifier.fit(
-        context.inputs(train.items), train.relations, parameters, context.seed("fit", number)
-    )
+    pairs = context.training_set([])
+    with threadpool_limits(1):
+        model = context.experiment.classifier.fit(pairs, parameters, context.seed("fit", number))
     model.save(artefacts.model(number))
-    return [artefacts.hyperparameters, artefacts.model(number)]
+    return [artefacts.hyperparameters, *artefacts.model_files(number)]
 
 
 def _tuned(context: Context) -> Parameters:
@@ -46,7 +46,6 @@ def _tuned(context: Context) -> Parameters:
     classifier, train = context.experiment.classifier, context.split.train
     if classifier.tuning is None:
         return {}
-    inputs = context.inputs(train.items)
     tuning_seed = context.seed("tune")
     question = {
         "karl": __version__,
@@ -64,9 +63,10 @@ def _tuned(context: Context) -> Parameters:
         stored.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(stored.with_suffix(".lock")):  # one process searches, the others wait
             if not stored.exists():
-                found = classifier.tuning.search(
-                    classifier, inputs, train.relations, train.keys, tuning_seed
-                )
+                with threadpool_limits(1):
+                    found = classifier.tuning.search(
+                        classifier, context.training_set([]), tuning_seed
+                    )
                 write_json(stored, found)
     parameters: Parameters = Artefacts.read_json(stored)
     return parameters

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from karl.samplers import Pool
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
@@ -34,10 +36,11 @@ def select(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     pool = Pool(
         candidates.pairs,
         candidates.categories,
-        lambda pairs: model.member_probabilities(context.inputs(pairs)),
+        lambda pairs: model.member_probabilities(context.inputs(pairs)),  # type: ignore[arg-type,return-value]
     )
     limit = experiment.budget.allowance(sum(map(len, asked)))
-    chosen = experiment.sampler.query(pool, limit, context.seed("sampler", number))
+    with threadpool_limits(1):
+        chosen = experiment.sampler.query(pool, limit, context.seed("sampler", number))
     written = artefacts.write_selected(
         number, candidates.pairs[chosen], candidates.categories[chosen]
     )

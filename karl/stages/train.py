@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from karl.stages.artefacts import Artefacts
 from karl.stages.context import Context
 
@@ -24,14 +26,11 @@ def train(context: Context, artefacts: Artefacts, number: int) -> list[Path]:
     Returns
     -------
     list of Path
-        The file written: the model.
+        The files written: the model.
     """
-    pairs = context.training_pairs(artefacts.read_labels(number))
-    model = context.experiment.classifier.fit(
-        context.inputs(pairs.items),
-        pairs.relations,
-        artefacts.read_json(artefacts.hyperparameters),
-        context.seed("fit", number),
-    )
+    parameters = artefacts.read_json(artefacts.hyperparameters)
+    pairs = context.training_set(artefacts.read_labels(number))
+    with threadpool_limits(1):
+        model = context.experiment.classifier.fit(pairs, parameters, context.seed("fit", number))
     model.save(artefacts.model(number))
-    return [artefacts.model(number)]
+    return artefacts.model_files(number)

@@ -1,25 +1,29 @@
-"""Balanced bagging of logistic regressions, the paper's ensemble."""
+"""Balanced bagging of any classifier; of logistic regressions it is the paper's ensemble."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, InstanceOf
 from pydantic.dataclasses import dataclass
 
-from karl.classifiers.base import PairInputs, Parameters, Trial
-from karl.classifiers.linear import LinearCommittee
+from karl.classifiers.base import Classifier, Model, Parameters, TrainingSet
 from karl.classifiers.logistic import Logistic
-from karl.classifiers.tuning import Tuning
+from karl.classifiers.model import Committee
 from karl.labels import N_RELATIONS
+from karl.seeds import derive_seed
+
+if TYPE_CHECKING:
+    import optuna
 
 __all__ = ["BalancedBagging"]
 
 
 @dataclass(frozen=True)
-class BalancedBagging:
+class BalancedBagging(Classifier):
     """Members fitted to random under-samples with equally many pairs per class.
 
     The prediction is the mean of the members' probabilities, and the members
@@ -27,49 +31,59 @@ class BalancedBagging:
 
     Parameters
     ----------
+    base : Classifier
+        What is fitted to each sample. Its own `tuning` is not used.
     n_members : int
-        The paper's ensemble has ten.
+        Size of the committee; the paper's ensemble has ten. A base that gives
+        several members fills as many places with every sample.
     bootstrap : bool
         Draw with replacement, so that members differ in the pairs of the
         rarest class too; else each has all of these.
-    max_iter : int
-        Iterations of the solver at most.
     tuning : Tuning, optional
-        Search for the penalty; None keeps its default.
+        Search for the hyperparameters of one base on all pairs, which the paper
+        tunes and then bags; None keeps what is configured.
     """
 
+    base: InstanceOf[Classifier] = Field(default_factory=lambda: Logistic(balanced=False))
     n_members: int = Field(default=10, ge=1)
     bootstrap: bool = True
-    max_iter: int = Field(default=1000, ge=1)
-    tuning: Tuning | None = None
 
-    def suggest(self, trial: Trial) -> Parameters:
-        """Draw the L2 penalty; see `Classifier.suggest`."""
-        return self.for_tuning().suggest(trial)
+    def __post_init__(self) -> None:
+        if self.n_members % self.base.n_members:
+            raise ValueError(
+                f"n_members={self.n_members} is no multiple of the "
+                f"{self.base.n_members} members that each fit of the base gives"
+            )
+        # In general a matter of the class; here the base decides.
+        object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
 
-    def for_tuning(self) -> Logistic:
-        """Return one logistic regression on all pairs, which the paper tunes and then bags."""
-        return Logistic(balanced=False, max_iter=self.max_iter)
+    def suggest(self, trial: optuna.Trial) -> Parameters:
+        """Draw hyperparameters of the base; see `Classifier.suggest`."""
+        return self.base.suggest(trial)
 
-    def fit(
-        self,
-        inputs: PairInputs,
-        relations: NDArray[np.int8],
-        parameters: Parameters,
-        seed: int,
-    ) -> LinearCommittee:
+    def for_tuning(self) -> Classifier:
+        """Return one base on all pairs, which is tuned and then bagged."""
+        return self.base.for_tuning()
+
+    def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> Model:
         """Fit all members; see `Classifier.fit`."""
+        train = train.counting
+        train.check()
         rng = np.random.default_rng(seed)
+        n_fits = self.n_members // self.base.n_members
         # A pair that was drawn twice counts twice.
-        times = np.zeros((len(relations), self.n_members))
-        for member in range(self.n_members):
-            drawn = _balanced_sample(relations, rng, replace=self.bootstrap)
-            np.add.at(times[:, member], drawn, 1)
-        return self.for_tuning().fit_all(inputs, relations, times, parameters)
+        times = np.zeros((len(train), n_fits))
+        for number in range(n_fits):
+            drawn = _balanced_sample(train.relations, rng, replace=self.bootstrap)
+            np.add.at(times[:, number], drawn, 1)
+        seeds = [derive_seed(seed, "member", number) for number in range(n_fits)]
+        return self.base.fit_all(train, times * train.weights[:, None], parameters, seeds)
 
-    def load(self, path: Path) -> LinearCommittee:
-        """Read a fitted committee."""
-        return LinearCommittee.load(path)
+    def load(self, folder: Path) -> Model:
+        """Read a fitted committee: models side by side, or joined to one of the base's kind."""
+        if Committee.is_in(folder):
+            return Committee.load(folder, self.base.load)
+        return self.base.load(folder)
 
 
 def _balanced_sample(
@@ -78,6 +92,4 @@ def _balanced_sample(
     """Draw as many pairs of every class as the rarest class has."""
     of_class = [np.flatnonzero(relations == relation) for relation in range(N_RELATIONS)]
     size = min(map(len, of_class))
-    if size == 0:
-        raise ValueError("the training pairs lack a relation: there is nothing to balance")
     return np.concatenate([rng.choice(indices, size, replace=replace) for indices in of_class])

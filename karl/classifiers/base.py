@@ -1,131 +1,128 @@
-"""What a classifier is, what it learns from, and what it becomes."""
+"""What a classifier is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from karl.features import Items, PairFeatures
+from karl.classifiers.inputs import PairInputs, Parameters, TrainingSet
+from karl.classifiers.model import Model
+from karl.classifiers.tuning import Tuning
 
-__all__ = ["Classifier", "Model", "PairInputs", "Parameters", "Trial"]
+if TYPE_CHECKING:
+    import optuna
 
-Parameters = dict[str, float]
-"""Tuned hyperparameters by name."""
+__all__ = ["Classifier", "Model", "PairInputs", "Parameters", "TrainingSet"]
 
 
-@dataclass(frozen=True, eq=False)
-class PairInputs:
-    """Pairs to learn from or to predict, with access to all that is known of them.
+@dataclass(frozen=True)
+class Classifier(ABC):
+    """A way to learn relations: its configuration, a search space, a fit.
+
+    A classifier is a frozen pydantic dataclass that inherits this one. It limits no
+    threads: who calls it does, once for all that is computed.
 
     Parameters
     ----------
-    items : Items
-    features : PairFeatures
-    pairs : ndarray of int32, shape (n, 2)
+    tuning : Tuning, optional
+        The search for hyperparameters that the seed stage runs; None leaves them
+        as they are configured.
+
+    Attributes
+    ----------
+    same_everywhere : bool
+        Whether figures are the same on every processor.
     """
 
-    items: Items
-    features: PairFeatures
-    pairs: NDArray[np.int32]
+    tuning: Tuning | None = Field(default=None, kw_only=True)
 
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    @cached_property
-    def matrix(self) -> NDArray[np.float32]:
-        """The pair features, shape (n, n_features)."""
-        return self.features.compute(self.items, self.pairs)
-
-
-class Model(Protocol):
-    """A fitted classifier: one or several members."""
-
-    def member_probabilities(self, inputs: PairInputs) -> NDArray[np.float32]:
-        """Return class probabilities of every member, shape (n_members, n, 3)."""
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write the model to a file, atomically and without pickle."""
-        ...
-
-
-class Trial(Protocol):
-    """The part of an Optuna trial that a search space needs."""
-
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Choose a value between two bounds."""
-        ...
-
-
-class Tuner(Protocol):
-    """A search for hyperparameters."""
-
-    def search(
-        self,
-        classifier: Classifier,
-        inputs: PairInputs,
-        relations: NDArray[np.int8],
-        groups: NDArray[np.int64],
-        seed: int,
-    ) -> Parameters:
-        """Return the best hyperparameters for some training pairs."""
-        ...
-
-
-class Classifier(Protocol):
-    """A way to learn relations: its configuration, a search space, a fit.
-
-    `tuning` holds the search that the seed stage runs; None leaves the
-    hyperparameters at their defaults.
-    """
-
-    @property
-    def tuning(self) -> Tuner | None:
-        """The search that the seed stage runs."""
-        ...
+    same_everywhere: ClassVar[bool] = True
 
     @property
     def n_members(self) -> int:
         """Size of the committee that a fit gives."""
-        ...
+        return 1
 
-    def suggest(self, trial: Trial) -> Parameters:
-        """Draw hyperparameters from the search space."""
-        ...
+    def suggest(self, trial: optuna.Trial) -> Parameters:
+        """Draw hyperparameters from the search space.
+
+        Parameters
+        ----------
+        trial : optuna.Trial
+
+        Returns
+        -------
+        dict of str to any JSON value
+            By name; they need not be those that the trial drew.
+        """
+        return {}
 
     def for_tuning(self) -> Classifier:
         """Return what stands in for this classifier in the search, such as itself."""
-        ...
+        return self
 
-    def fit(
-        self,
-        inputs: PairInputs,
-        relations: NDArray[np.int8],
-        parameters: Parameters,
-        seed: int,
-    ) -> Model:
+    @abstractmethod
+    def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> Model:
         """Learn from labelled pairs.
 
         Parameters
         ----------
-        inputs : PairInputs of n pairs
-        relations : ndarray of int8, shape (n,)
-            Values of `Relation`; every one must occur.
+        train : TrainingSet
+            Pairs without weight have no influence.
         parameters : Parameters
-            What `suggest` drew; empty for the defaults.
+            What `suggest` returned; empty for what is configured.
         seed : int
 
         Returns
         -------
         Model
-        """
-        ...
 
-    def load(self, path: Path) -> Model:
-        """Read a model that this classifier's fit has saved."""
-        ...
+        Raises
+        ------
+        ValueError
+            If a relation does not occur.
+        """
+
+    def fit_all(
+        self,
+        train: TrainingSet,
+        weightings: NDArray[np.float64],
+        parameters: Parameters,
+        seeds: Sequence[int],
+    ) -> Model:
+        """Learn from several weightings of the same pairs, such as folds or samples.
+
+        Parameters
+        ----------
+        train : TrainingSet of n pairs
+        weightings : ndarray of float64, shape (n, n_fits)
+            How much each pair counts in each fit; 0 where it is left out.
+        parameters : Parameters
+        seeds : sequence of int, length n_fits
+
+        Returns
+        -------
+        Model
+            The members of all fits, in their order.
+
+        Raises
+        ------
+        ValueError
+            If a relation does not occur in one of them.
+        """
+        models = [
+            self.fit(train.with_weights(weights).counting, parameters, seed)
+            for weights, seed in zip(weightings.T, seeds, strict=True)
+        ]
+        return type(models[0]).join(models)
+
+    @abstractmethod
+    def load(self, folder: Path) -> Model:
+        """Read a model that this classifier's fit gave and that was saved into a folder."""

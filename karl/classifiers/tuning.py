@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.classifiers.base import PairInputs, Parameters
+from karl.classifiers.inputs import Parameters, TrainingSet
+from karl.classifiers.model import Model
 from karl.labels import Relation
 
 if TYPE_CHECKING:
     import optuna
 
-    from karl.classifiers.base import Classifier
+__all__ = ["Tunable", "Tuning"]
 
-__all__ = ["Tuning"]
+_PARAMETERS = "parameters"
+
+
+class Tunable(Protocol):
+    """The part of a `Classifier` that a search needs."""
+
+    def suggest(self, trial: optuna.Trial) -> Parameters:
+        """Draw hyperparameters from the search space."""
+        ...
+
+    def for_tuning(self) -> Tunable:
+        """Return what stands in for this classifier in the search."""
+        ...
+
+    def fit_all(
+        self,
+        train: TrainingSet,
+        weightings: NDArray[np.float64],
+        parameters: Parameters,
+        seeds: Sequence[int],
+    ) -> Model:
+        """Learn from several weightings of the same pairs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,60 +63,52 @@ class Tuning:
     trials: int = Field(default=20, ge=1)
     folds: int = Field(default=5, ge=2)
 
-    def search(
-        self,
-        classifier: Classifier,
-        inputs: PairInputs,
-        relations: NDArray[np.int8],
-        groups: NDArray[np.int64],
-        seed: int,
-    ) -> Parameters:
+    def search(self, classifier: Tunable, train: TrainingSet, seed: int) -> Parameters:
         """Return the best hyperparameters found.
 
         Parameters
         ----------
         classifier : Classifier
-        inputs : PairInputs of n pairs
-        relations : ndarray of int8, shape (n,)
-        groups : ndarray of int64, shape (n,)
-            Pairs of one group stay in one fold.
+        train : TrainingSet
+            Both orders of a pair stay in one fold. Weights count in fits; every pair
+            counts once where these are judged.
         seed : int
 
         Returns
         -------
-        dict of str to float
-            Empty, for the defaults, where a class has too few pairs to search.
+        dict of str to any JSON value
+            What the classifier suggested in the best trial, as it comes back from
+            JSON. Empty where a class has too few pairs to search.
+
+        Raises
+        ------
+        TypeError
+            If the classifier suggested something that is no JSON value.
         """
         import optuna
         from sklearn.metrics import f1_score
-        from sklearn.model_selection import StratifiedGroupKFold
 
-        folds = min(
-            self.folds,
-            *(len(np.unique(groups[relations == relation])) for relation in Relation),
-        )
-        if folds < 2:
+        train = train.counting
+        judged = self._judged(train, seed)
+        if not judged:
             return {}
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        inner = [test for _, test in splitter.split(inputs.pairs, relations, groups)]
-        weightings = np.ones((len(relations), folds))
-        for fold, test in enumerate(inner):
-            weightings[test, fold] = 0
-
         candidate = classifier.for_tuning()
+        weightings = np.tile(train.weights[:, None], len(judged))
+        for fold, pairs in enumerate(judged):
+            weightings[pairs, fold] = 0
 
         def objective(trial: optuna.Trial) -> float:
-            parameters = candidate.suggest(trial)
-            model = candidate.fit_all(inputs, relations, weightings, parameters)
-            predicted = model.member_probabilities(inputs).argmax(axis=2)
-            return float(
-                np.mean(
-                    [
-                        f1_score(relations[test], predicted[fold, test], average="macro")
-                        for fold, test in enumerate(inner)
-                    ]
-                )
-            )
+            parameters = json.loads(json.dumps(candidate.suggest(trial)))
+            trial.set_user_attr(_PARAMETERS, parameters)
+            model = candidate.fit_all(train, weightings, parameters, [seed] * len(judged))
+            members = model.member_probabilities(train.inputs)
+            by_fold = members.reshape(len(judged), -1, *members.shape[1:]).mean(axis=1)
+            predicted = by_fold.argmax(axis=2)
+            scores = [
+                f1_score(train.relations[pairs], predicted[fold, pairs], average="macro")
+                for fold, pairs in enumerate(judged)
+            ]
+            return float(np.mean(scores))
 
         # At WARNING an interruption would be told with a traceback of each trial.
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -99,4 +116,18 @@ class Tuning:
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )
         study.optimize(objective, n_trials=self.trials)
-        return dict(study.best_params)
+        return dict(study.best_trial.user_attrs[_PARAMETERS])
+
+    def _judged(self, train: TrainingSet, seed: int) -> list[NDArray[np.int64]]:
+        """Return the pairs that each inner fold is judged on; none where a class is too rare."""
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        relations, groups = train.relations, train.groups
+        folds = min(
+            self.folds,
+            *(len(np.unique(groups[relations == relation])) for relation in Relation),
+        )
+        if folds < 2:
+            return []
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        return [judged for _, judged in splitter.split(train.inputs.pairs, relations, groups)]

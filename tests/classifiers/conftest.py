@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from karl.categories import ItemCategories
-from karl.classifiers import PairInputs
+from karl.classifiers import PairInputs, TrainingSet
 from karl.encoders import ItemVectors
 from karl.features import Items, PairFeatures
-
-Toy = tuple[PairInputs, NDArray[np.int8]]
 
 N_PAIRS = 300
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Limit threads as the stages do, where classifiers are called."""
+    import sklearn.ensemble  # noqa: F401  a limit holds for libraries that are loaded by then
+
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture(scope="session")
-def toy() -> Toy:
+def toy() -> TrainingSet:
     """Pairs whose relation follows from their distance: near, middling or far; 60 : 30 : 10."""
     rng = np.random.default_rng(0)
     relations = rng.choice(3, N_PAIRS, p=[0.3, 0.1, 0.6]).astype(np.int8)
@@ -25,11 +34,12 @@ def toy() -> Toy:
     nowhere = np.full(len(values), -1, np.int32)
     items = Items(ItemVectors(values, [4]), ItemCategories(nowhere, nowhere, induced=False))
     pairs = np.stack([np.arange(N_PAIRS), N_PAIRS + np.arange(N_PAIRS)], axis=1).astype(np.int32)
-    return PairInputs(items, PairFeatures(cosine=False, category=False), pairs), relations
+    inputs = PairInputs(items, PairFeatures(cosine=False, category=False), pairs)
+    return TrainingSet(inputs, relations)
 
 
 @pytest.fixture(scope="session")
-def noise() -> Toy:
+def noise() -> TrainingSet:
     """Pairs that all look the same, nine in ten of them unrelated."""
     items = Items(
         ItemVectors(np.zeros((2, 4), np.float32), [4]),
@@ -37,4 +47,4 @@ def noise() -> Toy:
     )
     pairs = np.tile(np.int32([[0, 1]]), (200, 1))
     relations = np.repeat(np.int8([0, 1, 2]), [10, 10, 180])
-    return PairInputs(items, PairFeatures(), pairs), relations
+    return TrainingSet(PairInputs(items, PairFeatures(), pairs), relations)

@@ -90,7 +90,7 @@ def test_no_rounds_are_the_seed_alone(shop: Path) -> None:
     assert asked() == []
     assert {name for name in snapshot(RUN) if "/" in name} == {
         "seed/hyperparameters.json",
-        "seed/model.safetensors",
+        "seed/model/linear.safetensors",
         "seed/evaluation.json",
         "seed/predictions.parquet",
         "report/learning_curve.png",

@@ -28,7 +28,7 @@ OF_A_ROUND = (
     "votes.csv",
     "usage.json",
     "labels.csv",
-    "model.safetensors",
+    "model/linear.safetensors",
     "predictions.parquet",
     "evaluation.json",
 )
@@ -47,7 +47,7 @@ def failing(*arguments: str) -> Answer:
 
 def test_a_run_consists_of_these_files(in_one_go: Path) -> None:
     rounds = {f"rounds/{n:04d}/{file}" for n, file in product((1, 2, 3), OF_A_ROUND)}
-    seed = {"hyperparameters.json", "model.safetensors", "evaluation.json", "predictions.parquet"}
+    seed = {"hyperparameters.json", *OF_A_ROUND[4:]}
     assert set(snapshot(in_one_go)) == rounds | {f"seed/{file}" for file in seed} | {
         ".lock",
         "config.yaml",
@@ -123,7 +123,7 @@ def test_the_manifest_has_the_hash_of_every_artefact(in_one_go: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "gone"),
     [
-        ("seed/model.safetensors", True),
+        ("seed/model/linear.safetensors", True),
         ("seed/hyperparameters.json", False),
         *((f"rounds/0001/{file}", file < "n") for file in OF_A_ROUND),
     ],

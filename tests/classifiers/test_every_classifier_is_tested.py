@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from classifier_template import ClassifierTemplate
+from karl.config.experiment import build_strategy
+from strategies import settings_of, strategies_of
+
+from karl.classifiers import Classifier
+from karl.classifiers.bagging import BalancedBagging
+from karl.config.compose import group_options
+
+
+def smaller(classifier: Classifier) -> Classifier:
+    """The same with fewer samples, which are much alike."""
+    if isinstance(classifier, BalancedBagging):
+        return replace(classifier, n_members=3 * classifier.base.n_members)
+    return classifier
+
+
+class TestEveryOption(ClassifierTemplate):
+    """A file in `conf/classifier` is all it takes to be tested here."""
+
+    classifiers: ClassVar = {
+        option: smaller(build_strategy("classifier", settings_of("classifier", option)))
+        for option in group_options()["classifier"]
+    }
+
+
+def covered() -> set[type]:
+    for file in Path(__file__).parent.glob("test_*.py"):
+        importlib.import_module(file.stem)
+    tested = ClassifierTemplate.__subclasses__()
+    return {type(one) for cls in tested for one in cls.classifiers.values()}
+
+
+@pytest.mark.parametrize("classifier", strategies_of("classifier"))
+def test_every_classifier_inherits_the_template(classifier: type) -> None:
+    assert classifier in covered()

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from karl.classifiers import Committee, PairInputs, TrainingSet
-from karl.classifiers.linear import LinearCommittee, fit_logistic
+from karl.classifiers.linear import LinearCommittee
 
 
 def random_committee(n_members: int, n_features: int) -> LinearCommittee:
@@ -16,32 +15,6 @@ def random_committee(n_members: int, n_features: int) -> LinearCommittee:
         rng.normal(size=(n_members, 3, n_features)),
         rng.normal(size=(n_members, 3)),
     )
-
-
-@pytest.mark.parametrize("balanced", [False, True])
-def test_members_predict_what_scikit_learn_predicts(toy: TrainingSet, balanced: bool) -> None:
-    rng = np.random.default_rng(0)
-    samples = [rng.permutation(len(toy))[:150] for _ in range(3)]
-    single = LogisticRegression(
-        C=2.0, tol=1e-8, max_iter=5000, class_weight="balanced" if balanced else None
-    )
-    committee = LinearCommittee.join(
-        [
-            fit_logistic(
-                toy.take(sample),
-                penalty=1 / (2.0 * len(sample)),
-                max_iter=500,
-                balanced=balanced,
-            )
-            for sample in samples
-        ]
-    )
-    matrix = toy.inputs.matrix.astype(np.float64)
-    expected = [
-        single.fit(matrix[sample], toy.relations[sample]).predict_proba(matrix)
-        for sample in samples
-    ]
-    assert committee.member_probabilities(toy.inputs) == pytest.approx(np.array(expected), abs=1e-4)
 
 
 def test_linear_models_join_to_one_and_others_to_a_committee(toy: TrainingSet) -> None:

@@ -64,8 +64,9 @@ What differs from the paper:
   they were chosen while looking at both evaluation sets (see README): expect a little less on
   new data.
 - **Candidate pool.** FBL: a fixed pool of 14,832 pairs with recorded labels, drawn in strata
-  (uniform, similar names, hardest, most likely complementary, matching item cards); a round takes at most one pair of
-  each of 368 induced categories. The paper draws up to 368,000 candidates anew every round.
+  (uniform, similar names, hardest, most likely complementary, matching item cards); a round takes
+  at most one pair of each fine category (368 induced ones, or those of the cards). The paper draws
+  up to 368,000 candidates anew every round.
 - **Annotator.** FBL: labels of another language model, recorded once and judged from the two
   names, three votes a pair. Demo: simulated votes with known errors.
 - **OOD set.** FBL: 1,407 of the 2,790 pairs of FBL2024. Demo: categories and pairs that are drawn

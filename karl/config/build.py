@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from karl.config.complete import completed, completed_strategy
 from karl.config.compose import GROUPS_KEY
-from karl.config.targets import TARGET, check_targets, strategy_class
+from karl.config.targets import TARGET, strategy_class
 from karl.errors import ConfigError
 
 __all__ = ["GROUPS", "build", "build_strategy"]
@@ -46,31 +46,26 @@ def build(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, A
         If a value has the wrong type or is out of range, or a strategy is none of
         its group's; it names the key.
     """
-    known = ("seed", *GROUPS, TRACKING)
-    for key in config:
-        if key not in (*known, GROUPS_KEY):
-            raise ConfigError(
-                f"there is no configuration key '{key}'",
-                hint=f"The keys are: {', '.join(known)}.",
-            )
+    groups = {key: value for key, value in config.items() if key != GROUPS_KEY}
+    whole = completed(groups, config_dir)
     try:
-        seed = TypeAdapter(int).validate_python(config["seed"])
+        seed = TypeAdapter(int).validate_python(whole.pop("seed"))
     except ValidationError as error:
         raise _invalid(error, "seed") from error
-    for group in GROUPS:  # all of them before the first is imported
-        check_targets(group, config.get(group), config_dir)
-    strategies = {group: build_strategy(group, config.get(group), config_dir) for group in GROUPS}
+    strategies = {group: _strategy(group, whole.get(group)) for group in GROUPS}
     return {"seed": seed, GROUPS_KEY: config[GROUPS_KEY], **strategies}
 
 
 def build_strategy(group: str, settings: Any, config_dir: Path | None = None) -> Any:
     """Make the strategy of one group; see `build`."""
+    return _strategy(group, completed_strategy(group, settings, config_dir))
+
+
+def _strategy(group: str, settings: Any) -> Any:
     if not isinstance(settings, dict) or TARGET not in settings:
         raise ConfigError(
             f"{group}: nothing is chosen", hint=f"Choose one: {group}=OPTION; see `karl config`."
         )
-    check_targets(group, settings, config_dir)
-    _check_keys(group, settings)
     return _made(group, settings)
 
 
@@ -92,26 +87,6 @@ def _made(key: str, settings: Any) -> Any:
         raise _invalid(error, key) from error
     except (TypeError, ValueError) as error:  # a dataclass that is none of pydantic's
         raise ConfigError(f"{key}: {error}") from error
-
-
-def _check_keys(key: str, settings: Any) -> None:
-    """Refuse what a strategy has no field for, which pydantic would pass over."""
-    if isinstance(settings, list):
-        for number, value in enumerate(settings):
-            _check_keys(f"{key}.{number}", value)
-    if not isinstance(settings, dict):
-        return
-    if TARGET in settings:
-        strategy: Any = strategy_class(f"{key}.{TARGET}", settings[TARGET])
-        known = [field.name for field in fields(strategy)]
-        unknown = [name for name in settings if name not in (*known, TARGET)]
-        if unknown:
-            raise ConfigError(
-                f"there is no configuration key '{key}.{unknown[0]}'",
-                hint=f"'{key}' has: {', '.join(known)}.",
-            )
-    for name, value in settings.items():
-        _check_keys(f"{key}.{name}", value)
 
 
 def _invalid(error: ValidationError, key: str) -> ConfigError:

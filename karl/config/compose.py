@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import (
-    ConfigCompositionException,
     HydraException,
     MissingConfigException,
     OverrideParseException,
@@ -22,7 +20,9 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from karl.config.complete import completed, default_of
 from karl.config.folders import config_folder, existing_folder
+from karl.config.targets import TARGET, strategy_class
 from karl.errors import ConfigError
 
 __all__ = [
@@ -39,19 +39,24 @@ __all__ = [
 GROUPS_KEY = "choices"
 
 
-def _as_llm(key: str, default: Any, *, _root_: DictConfig) -> Any:
+def _as_llm(key: str, *default: Any, _root_: DictConfig) -> Any:
     """Return a value of the group `llm` for item cards, if they are written by the same model."""
-    llm, cards = _root_.get("llm", {}), _root_.cards
+    llm, cards = _root_.get("llm") or {}, _root_.cards
     same = all(cards[name] == llm.get(name) for name in ("provider", "model"))
-    return llm.get(key, default) if same else default
+    if same and key in llm:
+        return llm[key]
+    return default[0] if default else default_of(strategy_class("cards", cards[TARGET]), key)
 
 
-# ${as_llm:KEY,DEFAULT}: where a model is and what it costs is not passed on to another model.
+# ${as_llm:KEY}: where a model is and what it costs is not passed on to another model, which has
+# the default of its class, or the one in ${as_llm:KEY,DEFAULT}.
 OmegaConf.register_new_resolver("as_llm", _as_llm, replace=True)
 
 
 def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> dict[str, Any]:
     """Compose the configuration of an experiment.
+
+    Options tell what differs from the defaults of their classes; the rest is added.
 
     Parameters
     ----------
@@ -72,14 +77,14 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
         If an override names no key or option, cannot be parsed, or a value
         is missing.
     """
-    with _hydra(overrides, extra):
-        parse_overrides(overrides)
+    with _hydra():
         full = _compose(overrides, extra)
         choices = OmegaConf.to_container(full.hydra.runtime.choices)
         keys = [str(key) for key in full if key != "hydra"]
-        plain = OmegaConf.to_container(
-            OmegaConf.masked_copy(full, keys), resolve=True, throw_on_missing=True
-        )
+        given = OmegaConf.to_container(OmegaConf.masked_copy(full, keys))
+        # Completed first: ${…} may refer to a key that no option mentions.
+        whole = OmegaConf.create(completed(cast("dict[str, Any]", given), extra))
+        plain = OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
     groups = {
         str(group): option
@@ -128,7 +133,7 @@ def combinations(
                 hint="Carry out a sweep for each; `karl report` takes several.",
             )
     fixed = [item.input_line for item in given if not item.is_sweep_override()]
-    with _hydra(overrides, extra):
+    with _hydra():
         params = _compose([str(item) for item in fixed], extra).hydra.sweeper.get("params") or {}
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         parsed = parser.parse_overrides([*(f"{k}={v}" for k, v in params.items()), *overrides])
@@ -137,18 +142,32 @@ def combinations(
 
 
 @contextmanager
-def _hydra(overrides: Sequence[str], extra: Path | None) -> Iterator[None]:
+def _hydra() -> Iterator[None]:
     """Prepare Hydra's compose API; turn its errors into readable ones."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
         try:
             yield
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise _readable(error, overrides, extra) from error
+            raise _readable(error) from error
 
 
 def _compose(overrides: Sequence[str], extra: Path | None) -> DictConfig:
-    return compose("config", [*search_path(extra), *overrides], return_hydra_config=True)
+    open_ended = [_open_ended(item, extra) for item in parse_overrides(overrides)]
+    return compose("config", [*search_path(extra), *open_ended], return_hydra_config=True)
+
+
+def _open_ended(override: Override, extra: Path | None) -> str:
+    """Have an override set a key that no option mentions; whether there is one is seen later."""
+    key = override.key_or_group
+    folders = (config_folder(), *([] if extra is None else [extra]))
+    chooses = any((folder / key).is_dir() for folder in folders)
+    of_hydra = key.startswith(("hydra.", "hydra/"))
+    if override.type != OverrideType.CHANGE or of_hydra:
+        return str(override.input_line)
+    if chooses and not isinstance(override.value(), dict):
+        return str(override.input_line)
+    return f"++{override.input_line}"
 
 
 def search_path(extra: Path | None) -> list[str]:
@@ -210,7 +229,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any
     }
 
 
-def _readable(error: Exception, overrides: Sequence[str], extra: Path | None) -> ConfigError:
+def _readable(error: Exception) -> ConfigError:
     """Turn an error of Hydra's into one that names the key and lists the choices."""
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
@@ -224,30 +243,8 @@ def _readable(error: Exception, overrides: Sequence[str], extra: Path | None) ->
     key = getattr(cause, "full_key", None)
     if isinstance(cause, MissingMandatoryValue):
         return ConfigError(f"{key} has no value", hint=f"Set it: {key}=VALUE")
-    if key and isinstance(error, ConfigCompositionException):
-        return _unknown_key(str(key), overrides, extra)
     lines = [line for line in str(cause).splitlines() if line.strip()]
     return ConfigError(lines[0] if lines else str(error), hint="See `karl run --help`.")
-
-
-def _unknown_key(key: str, overrides: Sequence[str], extra: Path | None) -> ConfigError:
-    """List what stands beside a key that does not exist."""
-    parent, _, name = key.rpartition(".")
-    others = [override for override in overrides if override.split("=")[0] != key]
-    try:
-        node: Any = compose_config(others, extra)
-    except ConfigError:  # something else is wrong too: one thing at a time
-        node = {}
-    for part in parent.split(".") if parent else ():
-        node = node.get(part) if isinstance(node, dict) else None
-    hidden = ("_target_",) if parent else (GROUPS_KEY,)
-    siblings = [str(k) for k in node or () if k not in hidden]
-    close = difflib.get_close_matches(name, siblings, n=1)
-    where = f"'{parent}' has" if parent else "The keys are"
-    listing = f"{where}: {', '.join(siblings)}." if siblings else None
-    if close:
-        listing = f"{listing} Did you mean {f'{parent}.' if parent else ''}{close[0]}?"
-    return ConfigError(f"there is no configuration key '{key}'", hint=listing)
 
 
 def group_options(extra: Path | None = None) -> dict[str, list[str]]:

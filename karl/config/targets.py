@@ -20,7 +20,15 @@ import yaml
 from karl.config.folders import config_folder, existing_folder
 from karl.errors import ConfigError
 
-__all__ = ["ALIASES", "ENTRY_POINTS", "TARGET", "check_targets", "renamed", "strategy_class"]
+__all__ = [
+    "ALIASES",
+    "ENTRY_POINTS",
+    "TARGET",
+    "check_targets",
+    "is_strategy",
+    "renamed",
+    "strategy_class",
+]
 
 TARGET: Final = "_target_"
 """The key that names the class of a strategy."""
@@ -59,7 +67,7 @@ def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> 
                 f"{key}: {target!r} is no name of a class",
                 hint=f"Choose an option: {group}=OPTION; see `karl config`.",
             )
-        if not _is_allowed(group, target, folder):
+        if not is_strategy(target, group, folder):
             raise _foreign(key, group, target, folder)
 
 
@@ -123,7 +131,8 @@ def _is_dotted(target: Any) -> bool:
     return len(parts) > 1 and all(map(str.isidentifier, parts))
 
 
-def _is_allowed(group: str, target: str, folder: Path | None) -> bool:
+def is_strategy(target: str, group: str, folder: Path | None = None) -> bool:
+    """Whether a dotted name is one of a strategy of a group; nothing is imported."""
     if _is_in(_OWN, target):  # no folder can make a strategy of what karl does not call one
         return target in _own_targets(group)
     module = target.rpartition(".")[0]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, Catalogue
@@ -23,7 +22,7 @@ _COLUMNS: Final = (MAJOR, FINE, "type", "function")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class NoCards(Cards):
     """No cards: the catalogue as it is."""
 
@@ -32,7 +31,7 @@ class NoCards(Cards):
         return dataset.catalogue
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class RecordedCards(Cards):
     """Cards from a table with a row per item, joined by `item_id`.
 

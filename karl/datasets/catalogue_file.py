@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, PRICE, TITLE, Catalogue, normalise_text
@@ -18,7 +17,7 @@ __all__ = ["CatalogueColumns", "check_ids", "read_catalogue"]
 _REQUIRED: Final = (ITEM_ID, TITLE)
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class CatalogueColumns:
     """What a catalogue file calls karl's columns; by default the same.
 

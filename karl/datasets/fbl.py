@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.aggregate import agreed_by_two, majority_or_first
@@ -57,7 +56,7 @@ _ANNOTATORS: Final = (1, 2, 3)
 _ID_1, _ID_2 = "id_1", "id_2"
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class FBL:
     """The FBL data set: `id` is FBL2023, `ood` is FBL2024.
 

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.aggregate import agreed_by_two
@@ -46,7 +45,7 @@ _LABEL_HINT: Final = (
 )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class PairColumns:
     """What a pair file calls karl's columns; by default the same.
 

@@ -7,7 +7,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.catalogue import Catalogue
@@ -25,7 +24,7 @@ STEMS: Final = ("catalogue", *_PAIR_STEMS.values(), "votes", "cards")
 """Names, without suffix, of the files that a folder of tables may hold."""
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True)
 class Tables:
     """A catalogue and pairs in CSV, TSV, Parquet or JSONL files.
 

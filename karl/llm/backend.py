@@ -11,36 +11,19 @@ from pydantic.dataclasses import dataclass
 
 from karl.files import hash_json
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Transport"]
 
 _SECRET_WORDS = ("key", "token", "secret", "password", "authorization", "credential", "headers")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backend:
-    """A model that litellm reaches. Keys come from the environment only.
+class Transport:
+    """How requests reach a model. None of it shapes answers, so it may change during a run.
 
     Parameters
     ----------
-    model : str
-        The provider's name of the model.
-    provider : str, optional
-        litellm's name of the provider, such as `openai`; part of `model` when
-        left out.
     api_base : str, optional
         URL of the server; the provider's own when left out.
-    api_version : str, optional
-        Version of the interface, which Azure asks for.
-    temperature : float, optional
-        Of sampling; the provider's own when left out.
-    max_tokens : int, optional
-        Longest answer to one question, in tokens; the prompt's own when left out.
-    structured : bool, optional
-        Whether the model keeps to a JSON schema; litellm knows when left out.
-    choices : bool, optional
-        Whether one request may ask for several answers; litellm knows when left out.
-    params : dict, optional
-        Further parameters of the request, such as `{reasoning_effort: low}`.
     concurrency : int
         Requests in flight at most.
     timeout_s : float
@@ -56,20 +39,9 @@ class Backend:
         day. For OpenAI, Azure and servers that speak OpenAI's protocol.
     batch_poll_s : float
         Seconds from one look at a batch to the next.
-    price_in_usd_per_mtok, price_out_usd_per_mtok : float, optional
-        US dollars per million tokens of prompts and of answers; litellm's
-        price list when left out. 0 is free. Batches cost half.
     """
 
-    model: str
-    provider: str | None = None
     api_base: str | None = None
-    api_version: str | None = None
-    temperature: float | None = Field(default=1.0, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, ge=1)
-    structured: bool | None = None
-    choices: bool | None = None
-    params: dict[str, Any] | None = None
     concurrency: int = Field(default=16, ge=1, le=1000)
     timeout_s: float = Field(default=60.0, gt=0)
     retries: int = Field(default=6, ge=0)
@@ -78,8 +50,6 @@ class Backend:
     tokens_per_minute: int | None = Field(default=None, ge=1)
     batch: bool = False
     batch_poll_s: float = Field(default=60.0, gt=0)
-    price_in_usd_per_mtok: float | None = Field(default=None, ge=0)
-    price_out_usd_per_mtok: float | None = Field(default=None, ge=0)
 
     @field_validator("api_base")
     @classmethod
@@ -88,6 +58,48 @@ class Backend:
         if parts.password or parts.query:
             raise ValueError("must hold no password or key: these come from the environment")
         return url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend(Transport):
+    """A model that litellm reaches. Keys come from the environment only.
+
+    Fields of `Transport` tell how requests reach it.
+
+    Parameters
+    ----------
+    model : str
+        The provider's name of the model.
+    provider : str, optional
+        litellm's name of the provider, such as `openai`; part of `model` when
+        left out.
+    api_version : str, optional
+        Version of the interface, which Azure asks for.
+    temperature : float, optional
+        Of sampling; the provider's own when left out.
+    max_tokens : int, optional
+        Longest answer to one question, in tokens; the prompt's own when left out.
+    structured : bool, optional
+        Whether the model keeps to a JSON schema; litellm knows when left out.
+    choices : bool, optional
+        Whether one request may ask for several answers; litellm knows when left out.
+    params : dict, optional
+        Further parameters of the request, such as `{reasoning_effort: low}`.
+    price_in_usd_per_mtok, price_out_usd_per_mtok : float, optional
+        US dollars per million tokens of prompts and of answers; litellm's
+        price list when left out. 0 is free. Batches cost half.
+    """
+
+    model: str
+    provider: str | None = None
+    api_version: str | None = None
+    temperature: float | None = Field(default=1.0, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1)
+    structured: bool | None = None
+    choices: bool | None = None
+    params: dict[str, Any] | None = None
+    price_in_usd_per_mtok: float | None = Field(default=None, ge=0)
+    price_out_usd_per_mtok: float | None = Field(default=None, ge=0)
 
     @field_validator("params")
     @classmethod

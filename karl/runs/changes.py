@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from copy import deepcopy
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,14 @@ from karl.config.build import TRACKING
 from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
 from karl.errors import ConfigError
 from karl.files import hash_json
+from karl.llm.backend import Transport
 
 __all__ = ["changed", "fixed_hash", "is_changeable", "may_change"]
 
 # Limits and transport: raising or changing them does not touch what is done.
 _BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")
-_TRANSPORT = (
-    *("api_base", "concurrency", "timeout_s", "retries", "max_wait_s"),
-    *("requests_per_minute", "tokens_per_minute", "batch", "batch_poll_s"),
-)
 _CHANGEABLE = {f"budget.{key}" for key in _BUDGETS} | {
-    f"{group}.{key}" for group in ("llm", "cards") for key in _TRANSPORT
+    f"{group}.{field.name}" for group in ("llm", "cards") for field in fields(Transport)
 }
 
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import pytest
 from classifier_template import ClassifierTemplate
-from karl.config.experiment import build_strategy
 from strategies import settings_of, strategies_of
 
 from karl.classifiers import Classifier
 from karl.classifiers.bagging import BalancedBagging
+from karl.config.build import build_strategy
 from karl.config.compose import group_options
 
 

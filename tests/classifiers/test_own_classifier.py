@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from classifier_template import ClassifierTemplate
 from cli.small_shop import done, karl, settings, shop, workplace
-from karl.config.experiment import build
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 from safetensors.numpy import load_file, save_file
 
 from karl.classifiers import Classifier, Model, PairInputs, Parameters, TrainingSet, Tuning
 from karl.classifiers.bagging import BalancedBagging
+from karl.config.build import build
 from karl.config.compose import compose_config
 from karl.files import atomic_path
 

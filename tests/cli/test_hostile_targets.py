@@ -277,6 +277,27 @@ def test_a_sweep_refuses_a_job_whose_file_was_changed(case: str, runs: Path, spo
     refused(karl("sweep", "--name", "swept"), named)
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "sampler._target_=os.system",
+        f"sampler._target_={CANARY_MODULE}.Margin",
+        f"hydra.searchpath=[file://evil] sampler=evil +hydra.callbacks.x._target_={CANARY_MODULE}",
+    ],
+)
+def test_a_sweep_refuses_a_job_that_was_never_made(
+    override: str, runs: Path, workplace: Path
+) -> None:
+    (workplace / "evil/sampler").mkdir(parents=True)
+    (workplace / "evil/sampler/evil.yaml").write_text(f"_target_: {CANARY_MODULE}.Margin\n")
+    jobs = [
+        {"run": "new", "overrides": override.replace("file://", f"file://{workplace}/").split()}
+    ]
+    (runs / "unmade").mkdir(exist_ok=True)
+    (runs / "unmade/sweep.json").write_text(json.dumps({"karl": "0", "jobs": jobs}))
+    refused(karl("sweep", "--name", "unmade"), "sampler._target_")
+
+
 @pytest.mark.parametrize("case", SOME)
 def test_a_job_whose_file_was_changed_fails(case: str, runs: Path, spoil: Any) -> None:
     key, value, named = CASES[case]

@@ -29,7 +29,7 @@ RUN = Path("runs/mine")
 def plugin(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The option sampler=cautious, in a module of one's own."""
     (workplace / "own/sampler").mkdir(parents=True)
-    option = "_target_: karl_test_plugin.Cautious\nper_category: 2\ncare: 1\n"
+    option = "_target_: karl_test_plugin.Cautious\nper_category: 2\n"
     (workplace / "own/sampler/cautious.yaml").write_text(option)
     (workplace / "karl_test_plugin.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(workplace))

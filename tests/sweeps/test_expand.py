@@ -38,6 +38,12 @@ def test_a_job_is_what_a_run_with_its_overrides_is() -> None:
         assert job.config == compose_config(job.overrides)
 
 
+def test_keys_that_no_option_mentions_can_have_several_values() -> None:
+    jobs = expand(["sampler.per_category=1,2", "encoder.min_df=range(1,3)"])
+    found = [(j.config["sampler"]["per_category"], j.config["encoder"]["min_df"]) for j in jobs]
+    assert found == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
 def test_names_tell_configurations_apart_and_nothing_else() -> None:
     jobs = expand(["sampler=random,margin", "seed=1,2"])
     again = expand(["seed=2,1", "sampler=margin,random"])
@@ -89,6 +95,10 @@ def test_the_study_is_four_strategies_on_five_folds_with_three_seeds(name: str) 
     [
         ("sampler=random,margn", "sampler=margn:\nsampler=margn: there is no such sampler"),
         ("seeed=1,2", "seeed=1:\nthere is no configuration key 'seeed'"),
+        (
+            "sampler.per_categry=1,2",
+            "sampler.per_categry=1:\nthere is no configuration key 'sampler.per_categry'",
+        ),
         ("seed=interval(1,3)", "seed=interval(1,3): the values of a sweep must be listed"),
         ("seed=1,", "'seed=1,' is no override"),
     ],

@@ -103,9 +103,8 @@ def _plain(key: str, value: Any) -> Any:
 
 def _from_memory(tables: dict[str, Any], options: dict[str, Any]) -> Dataset:
     """Read tables in memory by the rules for files, by way of files."""
-    pairs = tables.pop("pairs")
-    for name, table in (pairs if _are_sets(pairs) else {ID: pairs}).items():
-        tables[f"pairs_{name}"] = table
+    sets = _sets(tables.pop("pairs"))
+    tables |= {f"pairs_{name}": table for name, table in sets.items()}
     frames = {name: _frame(name, table) for name, table in tables.items()}
     with TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.parquet" for name in frames}
@@ -121,19 +120,29 @@ def _from_memory(tables: dict[str, Any], options: dict[str, Any]) -> Dataset:
     return replace(found, name=_IN_MEMORY, catalogue=items, cards=None)
 
 
-def _are_sets(pairs: Any) -> bool:
-    """Whether pairs are tables by the names of their sets, and not the columns of one."""
-    return isinstance(pairs, Mapping) and ID in pairs and pairs.keys() <= _SETS
+def _sets(pairs: Any) -> Mapping[str, Any]:
+    """Return tables of pairs by the names of their sets."""
+    if not isinstance(pairs, Mapping):
+        return {ID: pairs}
+    if not (pairs.keys() & _SETS or any(hasattr(part, "columns") for part in pairs.values())):
+        return {ID: pairs}  # columns of one table
+    if ID not in pairs or not pairs.keys() <= _SETS:
+        raise UsageError(
+            f"pairs: the sets are '{ID}' and, if there is one, '{OOD}', not "
+            f"{', '.join(map(repr, pairs))}",
+            hint='Such as: pairs={"id": labelled, "ood": elsewhere}.',
+        )
+    return pairs
 
 
 def _frame(name: str, table: Any) -> pl.DataFrame:
     try:
         frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(table)
     except Exception as error:  # polars raises whatever the value makes it raise
-        hint = "Anything that polars.DataFrame takes will do."
-        if name.startswith("pairs"):
-            hint += ' Sets of pairs are given as {"id": …, "ood": …}.'
-        raise DataError(f"{name}: this is no table: {error}", hint=hint) from error
+        raise DataError(
+            f"{name}: this is no table: {error}",
+            hint="Anything that polars.DataFrame takes will do.",
+        ) from error
     # What no file can hold cannot be a cell either.
     return frame.select(pl.exclude(pl.Object))
 

@@ -85,14 +85,14 @@ def experiment(
     own, objects = _divided(choices)
     folder = None if config_dir is None else Path(config_dir)
     if name is None:
-        return Session(_in_memory([*overrides, *own], objects, Path(runs_dir), folder))
+        return Session(_in_memory([*overrides, *own], objects, Path(runs_dir).absolute(), folder))
     if objects:
         raise UsageError(
             f"{', '.join(objects)}: a run's folder records what it was made from, and an object "
             "cannot be written down",
             hint="Name it by an option (see config_dir), or leave out `name`.",
         )
-    run = find_run([*overrides, *own], name, Path(runs_dir), folder)
+    run = find_run([*overrides, *own], name, Path(runs_dir).absolute(), folder)
     tracker_of(run).check()
     run.prepare(seed_only=True)
     return Session(run)

@@ -135,14 +135,14 @@ def test_a_bad_row_is_named_by_table_row_and_column(
 
 
 def test_a_missing_column_or_table_is_named(frames: Frames) -> None:
-    with pytest.raises(DataError, match="^catalogue, column 'title': the column is missing"):
+    with pytest.raises(DataError, match=r"^catalogue, column 'title': the column is missing"):
         loaded(frames, catalogue=frames["catalogue"].drop("title"))
-    with pytest.raises(DataError, match="^pairs_id: has no rows"):
+    with pytest.raises(DataError, match=r"^pairs_id: has no rows"):
         loaded(frames, pairs=frames["pairs_id"].head(0))
     for name in ("train", "ood"):
         with pytest.raises(UsageError, match=f"^pairs: the sets are 'id' and.* not '{name}'"):
             loaded(frames, pairs={name: frames["pairs_id"]})
-    with pytest.raises(DataError, match="^votes: this is no table"):
+    with pytest.raises(DataError, match=r"^votes: this is no table"):
         loaded(frames, votes=object())
 
 
@@ -161,10 +161,10 @@ def test_cards_are_added_to_the_catalogue(frames: Frames, caplog: pytest.LogCapt
 
 def test_cards_obey_the_rules_for_cards(frames: Frames) -> None:
     cards = pl.DataFrame({"item_id": ["0000", "0000"], "type": ["pen", "pencil"]})
-    with pytest.raises(DataError, match="^cards, row 2, column 'item_id': item '0000' was"):
+    with pytest.raises(DataError, match=r"^cards, row 2, column 'item_id': item '0000' was"):
         loaded(frames, cards=cards)
     strange = pl.DataFrame({"item_id": ["x"], "type": ["pen"]})
-    with pytest.raises(DataError, match="^cards, column 'item_id': no card is of an item"):
+    with pytest.raises(DataError, match=r"^cards, column 'item_id': no card is of an item"):
         loaded(frames, cards=strange)
 
 

@@ -53,7 +53,7 @@ def test_in_memory_it_is_as_by_the_command_line(shop: Path, whole: Path) -> None
 
 def test_in_a_folder_it_is_as_by_the_command_line(shop: Path, whole: Path) -> None:
     exp = karl.experiment(*settings(shop), name="mine")
-    assert exp.run().folder == Path("runs/mine")
+    assert exp.run().folder == Path("runs/mine").absolute()
     assert results(Path("runs/mine")) == results(whole)
     assert rows(exp.metrics) == list(metrics_without_seconds(whole))
 
@@ -139,7 +139,8 @@ def test_labels_are_those_that_are_accepted(shop: Path) -> None:
 def test_it_says_what_it_is_and_what_comes_next(shop: Path) -> None:
     exp = karl.experiment(*settings(shop, "budget.rounds=1"))
     assert repr(exp) == (
-        "<karl experiment in memory: data=tables, sampler=margin, llm=replay; next: seed of round 0>"
+        "<karl experiment in memory: data=tables, sampler=margin, llm=replay; "
+        "next: seed of round 0>"
     )
     exp.seed().select()
     assert repr(exp).endswith("next: label of round 1>")
@@ -293,7 +294,7 @@ def test_an_unknown_item_is_named_with_its_position(shop: Path) -> None:
         model.predict_proba([("0000", "0001"), ("0002", "x"), ("y", "0000")])
     for wrong in [("0000", "0001")], [("0000",)], ["0000"]:
         pairs = wrong[0] if len(wrong[0]) == 2 else wrong
-        with pytest.raises(DataError, match="pair 0: .* is no pair of item ids"):
+        with pytest.raises(DataError, match=r"pair 0: .* is no pair of item ids"):
             model.predict_proba(pairs)
 
 

@@ -31,6 +31,7 @@ PACKAGES = {
 """Where the strategies of a group live, and the method that makes a class one of them."""
 
 NEEDED = {
+    ("cards", "llm"): ("llm=openai",),
     ("llm", "vllm"): ("llm.model=small",),
     ("llm", "azure"): ("llm.api_base=https://shop.example",),
 }

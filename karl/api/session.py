@@ -37,7 +37,7 @@ from karl.runs.memory import MemoryRun
 from karl.runs.metrics import metrics_rows
 from karl.samplers import Pool, Sampler
 from karl.stages.artefacts import SEED_ROUND
-from karl.stages.select import candidate_pool
+from karl.stages.select import candidate_pool, checked_choice
 from karl.tracking import tracked
 
 __all__ = ["Session"]
@@ -128,7 +128,9 @@ class Session:
         with self._at_work():
             number = self._next_round()
             pool = self.candidates()
-            taken = _positions(chosen, pool)
+            taken = checked_choice(pool, chosen)
+            if len(taken) == 0:
+                raise UsageError("no pair is chosen", hint="Such as: exp.select([0, 5, 17]).")
             self._run.artefacts.write_selected(number, pool.pairs[taken], pool.categories[taken])
             self._run.record("select", number, 0.0, [])
         return self
@@ -274,25 +276,3 @@ class Session:
                 hint=f"Do exp.{doing}() first.",
             )
         return step.round
-
-
-def _positions(chosen: Any, pool: Pool) -> NDArray[np.int64]:
-    """Return a choice made by hand as positions in the pool."""
-    given = np.asarray(chosen)
-    if given.ndim != 1 or len(given) == 0 or given.dtype.kind not in "iu":
-        raise UsageError(
-            "chosen pairs are a list of at least one position in candidates()",
-            hint="Such as: exp.select([0, 5, 17]).",
-        )
-    wrong = given[(given < 0) | (given >= len(pool))]
-    if len(wrong):
-        raise UsageError(f"position {wrong[0]} is none of the {len(pool):,} candidates")
-    values, counts = np.unique(given, return_counts=True)
-    if (counts > 1).any():
-        raise UsageError(f"position {values[counts > 1][0]} is chosen more than once")
-    if pool.limit is not None and len(given) > pool.limit:
-        raise UsageError(
-            f"{len(given):,} pairs are chosen, and the budget leaves {pool.limit:,}",
-            hint="See budget.labels_per_round and budget.labels.",
-        )
-    return given.astype(np.int64)

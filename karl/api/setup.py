@@ -10,33 +10,43 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from karl.annotators import Annotator
 from karl.api.session import Session
+from karl.classifiers import Classifier
 from karl.config.build import GROUPS, TRACKING, build
 from karl.config.compose import GROUPS_KEY, compose_config
-from karl.datasets import Dataset
+from karl.config.settings import Budget
+from karl.consensus import Consensus
+from karl.datasets import Cards, Dataset
+from karl.encoders import Encoder
 from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.llm.account import Account
 from karl.runs.memory import MemoryRun
 from karl.runs.names import VOTE_STORE
 from karl.runs.opening import find_run
+from karl.samplers import Sampler
 from karl.tracking import tracker_of
 
 __all__ = ["experiment"]
 
 _RUNS: Final = "runs"
 
-# What an object of each group can do, by which one of another group is told.
-_METHODS: Final = dict(
-    zip(
-        GROUPS,
-        (
-            *("load", "apply", "divide", "encode", "assign", "compute", "fit"),
-            *("propose", "query", "annotate", "decide", "allowance"),
-        ),
-        strict=True,
-    )
-)
+# What an object of each group inherits, or, where that is nothing, the method that it has.
+_KINDS: Final[dict[str, type | str]] = {
+    "data": "load",
+    "cards": Cards,
+    "split": "divide",
+    "encoder": Encoder,
+    "categories": "assign",
+    "features": "compute",
+    "classifier": Classifier,
+    "candidates": "propose",
+    "sampler": Sampler,
+    "llm": Annotator,
+    "consensus": Consensus,
+    "budget": Budget,
+}
 
 
 def experiment(
@@ -127,8 +137,12 @@ def _checked(group: str, value: Any) -> Any:
             f"{group}: {value.__name__} is a class, and an object is needed",
             hint=f"Such as: {group}={value.__name__}().",
         )
-    if not callable(getattr(value, _METHODS[group], None)):
-        hint = f"It needs a method '{_METHODS[group]}'."
+    kind = _KINDS[group]
+    if isinstance(kind, str):
+        fits, hint = callable(getattr(value, kind, None)), f"It needs a method '{kind}'."
+    else:
+        fits, hint = isinstance(value, kind), f"It needs to be a {kind.__module__}.{kind.__name__}."
+    if not fits:
         if group == "data":
             hint = "Such as: data=karl.load_data(catalogue=items, pairs=labelled)."
         raise UsageError(f"{group}: an object of {type(value).__name__} is none", hint=hint)

@@ -12,10 +12,11 @@ import pytest
 from cli.small_shop import done, metrics_without_seconds, results, settings
 from cli.small_shop import karl as command
 from pydantic.dataclasses import dataclass
-from strategies import PACKAGES
+from strategies import settings_of
 
 import karl
-from karl.api.setup import _METHODS
+from karl.config.build import GROUPS, build_strategy
+from karl.config.compose import group_options
 from karl.errors import BudgetExhausted, ConfigError, DataError, UsageError
 from karl.evaluation.record import MetricsRow
 from karl.runs.loop import STAGES
@@ -174,10 +175,10 @@ def test_pairs_chosen_by_hand_are_labelled(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ([], "at least one position"),
-        ([[0, 1]], "at least one position"),
-        ([True, False], "at least one position"),
-        ([0.5], "at least one position"),
+        ([], "no pair is chosen"),
+        ([[0, 1]], "no positions in the pool"),
+        ([True, False], "no positions in the pool"),
+        ([0.5], "no positions in the pool"),
         ([0, 400], "position 400 is none of the 400 candidates"),
         ([-1], "position -1 is none"),
         ([3, 1, 3], "position 3 is chosen more than once"),
@@ -188,6 +189,24 @@ def test_a_choice_that_cannot_be_is_refused(chosen: Any, message: str, shop: Pat
     exp = karl.experiment(*settings(shop, "budget.labels_per_round=20")).seed()
     with pytest.raises(UsageError, match=message):
         exp.select(chosen)
+    assert exp.next == "select of round 1"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [([[0]], "no positions"), ([1, 1], "position 1 is chosen more"), ([400], "position 400")],
+)
+def test_a_sampler_that_chooses_what_cannot_be_is_told(
+    chosen: list[int], message: str, shop: Path
+) -> None:
+    @dataclass(frozen=True)
+    class Wrong(Sampler):
+        def query(self, pool: Pool) -> Any:
+            return chosen if len(pool) > 1 else []
+
+    exp = karl.experiment(*settings(shop), sampler=Wrong()).seed()
+    with pytest.raises(UsageError, match=f"sampler=wrong: .*{message}"):
+        exp.round()
     assert exp.next == "select of round 1"
 
 
@@ -259,15 +278,20 @@ def test_objects_are_for_groups_that_there_are(shop: Path) -> None:
         karl.experiment(samplr="random")
     with pytest.raises(UsageError, match=r"First is a class(.|\n)*sampler=First\(\)"):
         karl.experiment(sampler=First)
-    with pytest.raises(UsageError, match=r"consensus: an object of First is none(.|\n)*'decide'"):
+    with pytest.raises(UsageError, match=r"consensus: an object of First(.|\n)*karl.*Consensus"):
         karl.experiment(consensus=First())
+    with pytest.raises(UsageError, match=r"split: an object of First is none(.|\n)*'divide'"):
+        karl.experiment(split=First())
     with pytest.raises(UsageError, match=r"karl\.load_data"):
         karl.experiment(data=pl.DataFrame())
 
 
-@pytest.mark.parametrize("group", sorted(set(PACKAGES) & set(_METHODS)))
-def test_objects_are_told_by_the_method_of_their_group(group: str) -> None:
-    assert _METHODS[group] == PACKAGES[group][1]
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_option_could_be_given_as_an_object(group: str, shop: Path) -> None:
+    for option in group_options()[group]:
+        made = build_strategy(group, settings_of(group, option))
+        exp = karl.experiment(*settings(shop), **{group: made})
+        assert getattr(exp.experiment, group) is made
 
 
 def test_a_folder_takes_no_object(shop: Path) -> None:

@@ -323,8 +323,10 @@ class Run:
         elif now.prompt_sha256 is not None:  # a run that began with the seed alone
             manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
         manifest.verify(self.folder)
-        self._tell_of_another_machine(manifest.machines, now.machines)
-        self.write_manifest(manifest.on(now.machines[-1]))
+        if not self.is_complete:  # else nothing more is computed
+            self._tell_of_another_machine(manifest.machines, now.machines)
+            manifest = manifest.on(now.machines[-1])
+        self.write_manifest(manifest)
 
     def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
         if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -330,7 +330,3 @@ class Experiment:
         one = CandidatePairs(np.zeros((1, 2), np.int32), np.zeros(1, np.int32))
         self.sampler.query(self.pool(one, number=1))
         return annotation
-
-    def with_cards(self, cards: Any) -> Experiment:
-        """Return the experiment with other item cards."""
-        return replace(self, cards=cards)

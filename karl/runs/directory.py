@@ -131,13 +131,7 @@ class Run:
         ConfigError
             If the run was made by a version whose figures this one does not give.
         """
-        if self._exists and self.manifest.karl in _OTHER_FIGURES:
-            raise ConfigError(
-                f"the run '{self.name}' was made by karl {self.manifest.karl}, whose figures "
-                "depended on the processor: it cannot go on",
-                hint=f"`karl report {self.name}` still shows it. Start again under another --name: "
-                "answers of language models in votes.sqlite are used again.",
-            )
+        self._check_version()
         strategies = build(self.config, self.config_dir)
         store = self.runs / VOTE_STORE
         account = Account(self.name, store, strategies["budget"], self.watch)
@@ -246,6 +240,7 @@ class Run:
             Of the run as it would be made now.
         """
         _refuse_sweep(self.folder)
+        self._check_version()  # before its keys are compared: it may have had others
         if self._exists:
             self._check_config()
         annotates = self.experiment.budget.rounds > 0 and not (seed_only or self.is_complete)
@@ -290,6 +285,15 @@ class Run:
         """Whether all rounds are done: a key is needed no more."""
         return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
 
+    def _check_version(self) -> None:
+        if self._exists and self.manifest.karl in _OTHER_FIGURES:
+            raise ConfigError(
+                f"the run '{self.name}' was made by karl {self.manifest.karl}, whose figures "
+                "depended on the processor: it cannot go on",
+                hint=f"`karl report {self.name}` still shows it. Start again under another --name: "
+                "answers of language models in votes.sqlite are used again.",
+            )
+
     def _check_config(self) -> None:
         changed = differences(Run.load(self.folder).config, self.config)
         lines = [
@@ -323,8 +327,10 @@ class Run:
         elif now.prompt_sha256 is not None:  # a run that began with the seed alone
             manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
         manifest.verify(self.folder)
-        self._tell_of_another_machine(manifest.machines, now.machines)
-        self.write_manifest(manifest.on(now.machines[-1]))
+        if not self.is_complete:  # else nothing more is computed
+            self._tell_of_another_machine(manifest.machines, now.machines)
+            manifest = manifest.on(now.machines[-1])
+        self.write_manifest(manifest)
 
     def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
         if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):

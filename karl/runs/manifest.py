@@ -16,7 +16,10 @@ from karl.version import __version__
 
 __all__ = ["Manifest", "package_versions"]
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "optuna", "polars", "hydra-core", "torch", "litellm")
+_PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "skops", "optuna", "polars"),
+    *("hydra-core", "torch", "litellm"),
+)
 
 
 @dataclass(frozen=True)

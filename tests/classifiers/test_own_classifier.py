@@ -109,9 +109,9 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_a_yaml_of_ones_own_bags_it(mine: Path) -> None:
-    experiment = build(compose_config(["classifier=mine", "classifier.base.width=7"], mine))
+    made = build(compose_config(["classifier=mine", "classifier.base.width=7"], mine), mine)
     tuning = Tuning(trials=2, folds=2)
-    assert experiment.classifier == BalancedBagging(
+    assert made["classifier"] == BalancedBagging(
         base=RandomLayer(width=7), n_members=4, tuning=tuning
     )
 

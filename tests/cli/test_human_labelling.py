@@ -160,7 +160,8 @@ def test_a_person_labels_quits_and_goes_on(shop: Path, workplace: Path) -> None:
     assert "Results: runs/mine/metrics.jsonl" in finished.out
     assert votes() == ["2", "8", "5", "9"]
     usage = json.loads((RUN / "rounds/0001/usage.json").read_text())
-    assert usage == {"calls": 0, "tokens_in": 0, "tokens_out": 0, "cost_usd": 0.0}
+    nothing = {"calls": 0, "tokens_in": 0, "tokens_out": 0, "cost_usd": 0.0}
+    assert usage == {"annotator": "me", **nothing}
 
 
 @pytest.mark.usefixtures("selected")

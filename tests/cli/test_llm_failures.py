@@ -165,7 +165,7 @@ def test_a_wait_longer_than_wanted_stops_the_run(
 def test_answers_that_cannot_be_had_leave_the_others(
     labelled: Labelled, shop: Path, loopback: Loopback
 ) -> None:
-    loopback.faults({"fault": "500", "times": -1, "match": "model 0"})
+    loopback.faults({"fault": "500", "times": -1, "match": "red"})
     settings = asking(shop, loopback, "llm.retries=1", "llm.concurrency=1")
     answer = karl("run", *settings, *NAME)
     assert answer.code == 1

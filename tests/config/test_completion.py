@@ -11,10 +11,11 @@ import pytest
 import yaml
 from strategies import class_of, settings_of
 
-from karl.config.build import Experiment, build
+from karl.config.build import GROUPS, TRACKING, build
 from karl.config.complete import completed, completed_strategy, default_of
 from karl.config.compose import compose_config, config_folder
 from karl.errors import ConfigError
+from karl.experiments import Experiment
 from karl.llm.backend import Backend, Transport
 from karl.runs.changes import is_changeable
 
@@ -72,9 +73,12 @@ def test_an_option_has_every_key_of_its_class_whatever_it_mentions() -> None:
 
 
 def test_the_groups_are_those_of_an_experiment() -> None:
-    groups = {part.name for part in fields(Experiment)} - {"choices"}
-    assert set(compose_config()) - {"choices"} == groups
-    assert set(completed(dict.fromkeys(groups))) == groups
+    no_group = {"seed", "choices", "account", "store", "memo"}
+    assert {part.name for part in fields(Experiment)} - no_group == set(GROUPS)
+    keys = {"seed", *GROUPS, TRACKING}
+    assert set(compose_config()) - {"choices"} == keys
+    assert set(completed(dict.fromkeys(keys))) == keys
+    assert set(build(compose_config())) == {"seed", "choices", *GROUPS}
 
 
 def test_defaults_are_written_as_plain_values(own: Path) -> None:
@@ -168,7 +172,9 @@ def test_a_key_that_there_is_not_is_refused_wherever_it_stands(override: str, to
 def test_a_run_of_an_earlier_version_has_the_defaults_of_keys_it_lacks() -> None:
     config = compose_config()
     del config["sampler"]["per_category"], config["classifier"]["tuning"]["folds"]
-    assert build(config).sampler == build(compose_config()).sampler
+    made, expected = build(config), build(compose_config())
+    assert made["sampler"] == expected["sampler"]
+    assert made["classifier"] == expected["classifier"]
 
 
 class TestCardsOfTheRunsOwnModel:

@@ -56,7 +56,7 @@ class TestSteady(ConsensusTemplate):
 def steady(tmp_path: Path) -> Consensus:
     (tmp_path / "consensus").mkdir()
     (tmp_path / "consensus" / "steady.yaml").write_text(OPTION)
-    return build(compose_config(["consensus=steady"], tmp_path)).consensus
+    return build(compose_config(["consensus=steady"], tmp_path), tmp_path)["consensus"]
 
 
 def test_it_is_chosen_like_any_other(steady: Consensus) -> None:

@@ -24,9 +24,9 @@ JAPANESE = ["赤いボールペン", "青いボールペン", "ボールペン�
 def test_vectors_have_unit_length(shop_of: Shop, titles: list[str], analyzer: str) -> None:
     vectors = TfidfSvd(analyzer=analyzer, n_dims=3).encode(shop_of(*titles))
     assert vectors.values.shape == (len(titles), 3)
-    assert vectors.values.dtype == np.float32
+    assert vectors.values.dtype == np.float64
     assert list(vectors.blocks) == [3]
-    assert np.linalg.norm(vectors.values, axis=1) == pytest.approx(1, abs=1e-6)
+    assert np.linalg.norm(vectors.values, axis=1) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("titles", [TITLES, JAPANESE], ids=["English", "Japanese"])

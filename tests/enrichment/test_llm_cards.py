@@ -16,10 +16,9 @@ from llm.loopback import Loopback
 from karl.categories import Categories
 from karl.config.build import build
 from karl.config.compose import compose_config
-from karl.datasets.cards import RecordedCards
+from karl.datasets.cards import NoCards, RecordedCards
 from karl.enrichment import CARD_COLUMNS, CategoryList, LLMCards, Summary, summarise, write_cards
 from karl.errors import BudgetExhausted, ConfigError, KarlError, UsageError
-from karl.runs.estimate import QuotingCards
 
 MANY = [
     f"{colour} {thing}" for thing in ["pen", "mug", "tape", "cup", "lamp"] for colour in range(40)
@@ -277,8 +276,11 @@ def test_a_quote_is_what_is_then_asked(
     assert [line.calls for line in maker.quote(shop, payer)] == [0] * len(quoted)
 
 
-def test_a_command_that_estimates_knows_that_cards_cost_something() -> None:
-    assert isinstance(cards("http://127.0.0.1:1"), QuotingCards)
+def test_a_command_that_estimates_knows_which_cards_cost_something(tmp_path: Path) -> None:
+    quoted = cards("http://127.0.0.1:1").quote(dataset(), account(tmp_path))
+    assert all(line.calls for line in quoted) and quoted
+    for free in (NoCards(), RecordedCards("nowhere.csv")):
+        assert free.quote(dataset(), account(tmp_path)) == []
 
 
 def test_a_quote_of_a_survey_half_done_is_of_the_other_half(
@@ -299,7 +301,7 @@ def test_a_preview_stands_in_for_cards(tmp_path: Path, own: dict[str, list[str]]
     catalogue = maker.preview(shop)
     assert catalogue.ids.to_list() == shop.catalogue.ids.to_list()
     assert set(CARD_COLUMNS) <= set(catalogue.table.columns)
-    encoder = build(compose_config(["encoder=names_cards"])).encoder
+    encoder = build(compose_config(["encoder=names_cards"]))["encoder"]
     vectors = encoder.encode(catalogue)
     categories = Categories().assign(catalogue, vectors.values)
     assert not categories.induced
@@ -330,7 +332,7 @@ def composed(*overrides: str) -> dict[str, Any]:
 def test_cards_are_written_by_the_model_of_the_run() -> None:
     config = composed("llm=vllm", "llm.model=big", "llm.concurrency=3", "+llm.params.top_k=1")
     assert config["choices"]["encoder"] == "names_cards"
-    maker = build(config).cards
+    maker = build(config)["cards"]
     assert isinstance(maker, LLMCards)
     assert (maker.name, maker.concurrency, maker.params) == ("hosted_vllm/big", 3, {"top_k": 1})
     assert (maker.api_base, maker.price_in_usd_per_mtok) == ("http://127.0.0.1:8000/v1", 0.0)
@@ -339,7 +341,7 @@ def test_cards_are_written_by_the_model_of_the_run() -> None:
 
 def test_cards_can_have_a_model_of_their_own() -> None:
     config = composed("llm=oracle", "cards.provider=openai", "cards.model=gpt-4o-mini")
-    assert build(config).cards == LLMCards(provider="openai", model="gpt-4o-mini")
+    assert build(config)["cards"] == LLMCards(provider="openai", model="gpt-4o-mini")
 
 
 def test_the_local_model_is_served_while_it_is_asked(
@@ -353,7 +355,7 @@ def test_the_local_model_is_served_while_it_is_asked(
         yield knowing.url
 
     monkeypatch.setattr("karl.enrichment.cards.serve_embedded_model", serve)
-    maker = build(composed("llm=local", "cards.categories=catalogue")).cards
+    maker = build(composed("llm=local", "cards.categories=catalogue"))["cards"]
     catalogue = maker.apply(dataset(), account(tmp_path))
     assert catalogue.table["type"].null_count() == 0
     assert [options["parallel"] for options in served] == [4]

@@ -124,10 +124,10 @@ def test_a_run_that_another_process_finished_meanwhile_is_not_overwritten(
     overrides = settings(shop, "budget.rounds=1")
     check = Experiment.check
 
-    def overtaken(context: Experiment) -> Annotation:
+    def overtaken(experiment: Experiment) -> Annotation:
         monkeypatch.setattr(Experiment, "check", check)
         done(karl("run", *overrides, *NAME))
-        return check(context)
+        return check(experiment)
 
     monkeypatch.setattr(Experiment, "check", overtaken)
     answer = karl("run", *overrides, "seed=7", *NAME)

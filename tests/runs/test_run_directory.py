@@ -84,15 +84,28 @@ def test_metrics_have_a_row_for_each_round_and_set_with_the_fields_in_order(
         assert row["seconds"] >= 0
 
 
-def test_labels_are_the_votes_that_agree(in_one_go: Path) -> None:
+def test_labels_are_the_votes_of_all_rounds_that_agree(in_one_go: Path) -> None:
+    agreed: list[list[str]] = []
     for number in (1, 2, 3):
         folder = in_one_go / f"rounds/{number:04d}"
         votes = [line.split(",") for line in (folder / "votes.csv").read_text().splitlines()[1:]]
-        labels = [line.split(",") for line in (folder / "labels.csv").read_text().splitlines()[1:]]
-        agreed = [vote for vote in votes if len(set(vote[2:])) == 1]
-        assert [label[:3] for label in labels] == [vote[:3] for vote in agreed]
+        agreed += [[*vote[:2], str(number), vote[2]] for vote in votes if len(set(vote[2:])) == 1]
+        header, *lines = (folder / "labels.csv").read_text().splitlines()
+        assert header == "item_id_1,item_id_2,round,label,relation,weight"
+        labels = [line.split(",") for line in lines]
+        assert [label[:4] for label in labels] == agreed
+        for *_, code, relation, weight in labels:
+            assert relation == {"1": "substitute", "2": "complementary"}.get(code, "unrelated")
+            assert float(weight) == 1
         selected = (folder / "selected.csv").read_text().splitlines()[1:]
         assert [line.split(",")[:2] for line in selected] == [vote[:2] for vote in votes]
+
+
+def test_usage_tells_who_answered_and_what_it_took(in_one_go: Path) -> None:
+    for number in (1, 2, 3):
+        usage = json.loads((in_one_go / f"rounds/{number:04d}/usage.json").read_text())
+        assert usage["annotator"] == "replay"
+        assert usage["calls"] == 36
 
 
 def test_the_manifest_tells_what_a_run_was_made_of(in_one_go: Path) -> None:
@@ -101,7 +114,7 @@ def test_the_manifest_tells_what_a_run_was_made_of(in_one_go: Path) -> None:
     assert manifest["seed"] == 0
     assert manifest["karl"] == __version__
     assert manifest["python"].startswith("3.")
-    assert {"numpy", "scikit-learn", "torch"} <= set(manifest["packages"])
+    assert {"numpy", "scipy", "scikit-learn", "skops", "torch"} <= set(manifest["packages"])
     assert manifest["choices"]["llm"] == "replay"
     assert all(len(manifest[f"{what}_sha256"]) == 64 for what in ("config", "data"))
     every_round = product((1, 2, 3), ("select", "label", "train", "evaluate"))

@@ -49,6 +49,17 @@ def test_a_study_holds_what_the_files_tell(swept: Path) -> None:
     assert set(sizes.filter(pl.col("eval_set") == "ood")["count"]) == {60}
 
 
+def test_labels_are_counted_in_the_round_that_asked_for_them(shop: Path) -> None:
+    done(karl("run", *settings(shop), "--name", "three"))
+    labels = collect([Path("runs/three")]).labels
+    rows = read_metrics(Path("runs/three/metrics.jsonl"))
+    totals = {row.round: row.n_llm for row in rows}
+    assert labels["accepted"].to_list() == [totals[k] - totals[k - 1] for k in (1, 2, 3)]
+    assert labels["asked"].to_list() == [12, 12, 12]
+    for row in labels.iter_rows(named=True):
+        assert sum(row[name] for name in RELATIONS) == row["accepted"] <= row["asked"]
+
+
 def test_mistakes_are_pairs_that_most_runs_got_wrong(swept: Path, shop: Path) -> None:
     mistakes = collect([swept]).mistakes
     assert len(mistakes)

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from karl.config.build import build
 from karl.config.compose import compose_config
 from karl.datasets import Dataset
-from karl.datasets.splits import IdSplit
+from karl.datasets.splits import IdOodSplit, IdSplit
 from karl.datasets.validation import ValidationSplit
 from karl.errors import ConfigError
 from karl.sweeps.space import search_space
@@ -71,8 +71,8 @@ def test_validation_pairs_are_training_pairs(dataset: Dataset) -> None:
 
 
 def test_the_option_of_the_split_is_what_tune_makes() -> None:
-    experiment = build(compose_config(["split=validation"]))
-    assert isinstance(experiment.split, ValidationSplit)
+    made = build(compose_config(["split=validation"]))["split"]
+    assert made == ValidationSplit(of=IdOodSplit())
 
 
 @pytest.mark.slow

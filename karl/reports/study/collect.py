@@ -146,7 +146,7 @@ def _labels(member: _Member) -> pl.DataFrame:
     accepted = _by_round(member, member.files.labels)
     rows = []
     for number in range(1, member.last + 1):
-        relations = accepted[number]["relation"]
+        relations = _of_round(accepted[number], number)["relation"]
         codes = votes[number].select(pl.col("^vote_.*$").cast(pl.Int8)).to_numpy()
         kappa = fleiss_kappa(codes - np.int8(1), N_LABELS)
         rows.append(
@@ -156,6 +156,11 @@ def _labels(member: _Member) -> pl.DataFrame:
             | {"kappa": None if np.isnan(kappa) else kappa}
         )
     return pl.DataFrame(rows, schema=_LABELS)
+
+
+def _of_round(table: pl.DataFrame, number: int) -> pl.DataFrame:
+    """Return the accepted pairs that one round asked; files of karl 0.1.0 hold no others."""
+    return table.filter(pl.col("round") == str(number)) if "round" in table.columns else table
 
 
 def _by_round(member: _Member, path: Callable[[int], Path]) -> dict[int, pl.DataFrame]:

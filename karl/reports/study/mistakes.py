@@ -51,7 +51,8 @@ def find_mistakes(
     ]
     if not tables:
         return pl.DataFrame(schema=_SCHEMA)
-    everything = pl.concat(tables).with_columns(
+    # Runs of karl 0.1.0 have probabilities in single precision.
+    everything = pl.concat(tables, how="vertical_relaxed").with_columns(
         predicted=pl.concat_list(RELATION_NAMES)
         .list.arg_max()
         .replace_strict(dict(enumerate(RELATION_NAMES)), return_dtype=pl.String),

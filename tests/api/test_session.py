@@ -87,6 +87,23 @@ def test_a_folder_goes_on_by_the_same_call_and_by_the_command_line(shop: Path, w
     assert exp.labels.height == karl.experiment(name="mine").labels.height
 
 
+def test_limits_of_a_folder_are_raised_by_its_name(shop: Path, whole: Path) -> None:
+    karl.experiment(*settings(shop, "budget.rounds=1"), name="mine").run()
+    exp = karl.experiment("budget.rounds=3", name="mine")
+    assert exp.next == "select of round 2"
+    assert rows(exp.run().metrics) == list(metrics_without_seconds(whole))
+
+
+def test_a_session_does_not_depend_on_the_current_folder(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exp = karl.experiment(*settings(shop), name="mine")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert exp.seed().folder == tmp_path / "runs/mine"
+    assert list(Path().iterdir()) == []
+
+
 def test_what_is_read_back_from_a_folder_is_what_there_was_in_memory(shop: Path) -> None:
     overrides = settings(shop, "budget.rounds=1")
     one, two = (karl.experiment(*overrides, name=name).run() for name in (None, "mine"))

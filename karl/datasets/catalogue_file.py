@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 from pydantic.dataclasses import dataclass
@@ -13,8 +12,6 @@ from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, PRICE, TITLE, Catalogu
 from karl.datasets.tabular import ROW, Table, open_table
 
 __all__ = ["CatalogueColumns", "check_ids", "read_catalogue"]
-
-_REQUIRED: Final = (ITEM_ID, TITLE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
@@ -29,14 +29,12 @@ from karl.runs.manifest import Manifest
 from karl.runs.metrics import metrics_rows
 from karl.runs.names import SWEEP_FILE, VOTE_STORE
 from karl.runs.record import StageRecord
+from karl.runs.versions import check_version
 from karl.stages.files import InFolder
 
 __all__ = ["Run"]
 
 _log = logging.getLogger(__name__)
-
-_OTHER_FIGURES: Final = ("0.1.0",)
-"""Versions that computed in single precision: their runs can be looked at only."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -128,7 +126,7 @@ class Run:
 
         Raises
         ------
-        ConfigError
+        UsageError
             If the run was made by a version whose figures this one does not give.
         """
         self._check_version()
@@ -228,6 +226,8 @@ class Run:
             message lists the differences.
         DataError
             If the data cannot be used.
+        UsageError
+            If the run was made by a version whose figures this one does not give.
         """
         self.settle(self.examine(seed_only=seed_only))
 
@@ -286,13 +286,8 @@ class Run:
         return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
 
     def _check_version(self) -> None:
-        if self._exists and self.manifest.karl in _OTHER_FIGURES:
-            raise ConfigError(
-                f"the run '{self.name}' was made by karl {self.manifest.karl}, whose figures "
-                "depended on the processor: it cannot go on",
-                hint=f"`karl report {self.name}` still shows it. Start again under another --name: "
-                "answers of language models in votes.sqlite are used again.",
-            )
+        if self._exists:
+            check_version(self.name, self.manifest.karl)
 
     def _check_config(self) -> None:
         changed = differences(Run.load(self.folder).config, self.config)

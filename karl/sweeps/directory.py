@@ -18,6 +18,7 @@ from karl.runs.directory import Run
 from karl.runs.lock import held
 from karl.runs.manifest import Manifest
 from karl.runs.names import SWEEP_FILE
+from karl.runs.versions import check_version
 from karl.sweeps.expand import Job
 from karl.sweeps.outcome import Outcome
 from karl.tracking import tracker_of
@@ -61,10 +62,13 @@ class Sweep:
     folder : Path
     jobs : dict of str to tuple of str
         The overrides of each run, by its name.
+    karl : str
+        The version that launched jobs last.
     """
 
     folder: Path
     jobs: dict[str, tuple[str, ...]]
+    karl: str = __version__
 
     @classmethod
     def load(cls, folder: Path) -> Sweep:
@@ -87,11 +91,12 @@ class Sweep:
         try:
             values: dict[str, Any] = read_json(file)
             jobs = {job["run"]: tuple(job["overrides"]) for job in values["jobs"]}
+            karl = str(values["karl"])
         except (ValueError, KeyError, TypeError) as error:
             raise KarlError(
                 f"{file} cannot be read: {error}", hint="Restore it, or choose another --name."
             ) from error
-        return cls(folder, jobs)
+        return cls(folder, jobs, karl)
 
     def resumed(self, changes: Sequence[str], config_dir: Path | None) -> list[Job]:
         """Return the jobs as they were, but for limits that are given anew.
@@ -193,13 +198,18 @@ class Plan:
         Raises
         ------
         UsageError
-            If the folder is one of a run.
+            If the folder is one of a run, or of a sweep that another version made whose
+            figures this one does not give.
         ConfigError, DataError
             If a job cannot be carried out; the message names it.
         """
         if (folder / "config.yaml").exists():
             raise UsageError(f"'{folder.name}' is a run, no sweep", hint="Choose another --name.")
-        before = Sweep.load(folder).jobs if (folder / SWEEP_FILE).exists() else {}
+        before: dict[str, tuple[str, ...]] = {}
+        if (folder / SWEEP_FILE).exists():
+            sweep = Sweep.load(folder)
+            check_version(folder.name, sweep.karl)
+            before = sweep.jobs
         to_make = []
         memo: Memo[Dataset] = Memo()  # jobs mostly share their data
         for number, job in enumerate(jobs):
@@ -215,7 +225,7 @@ class Plan:
     def settle(self) -> None:
         """Write down the sweep's jobs and make their runs."""
         jobs = [{"run": name, "overrides": list(own)} for name, own in self.sweep.jobs.items()]
-        write_json(self.sweep.folder / SWEEP_FILE, {"karl": __version__, "jobs": jobs})
+        write_json(self.sweep.folder / SWEEP_FILE, {"karl": self.sweep.karl, "jobs": jobs})
         for run, manifest in self.to_make:
             # A process that outlived its sweep may be at work on a run that is made already.
             if not run.is_made:

@@ -35,7 +35,7 @@ def test_it_cannot_go_on_and_is_told_why(
     assert answer.code == 2
     assert answer.out == ""
     assert answer.err.count("karl: ") == 1
-    assert f"karl: the run '{NAME}' was made by karl 0.1.0, whose figures" in answer.err
+    assert f"karl: '{NAME}' was made by karl 0.1.0, whose figures" in answer.err
     assert "cannot go on" in answer.err
     hint = answer.err.splitlines()[-1]
     assert f"`karl report {NAME}` still shows it" in hint
@@ -58,6 +58,21 @@ def test_no_other_command_works_on_it(arguments: tuple[str, ...], old: Path) -> 
     assert answer.code == 2
     assert "was made by karl 0.1.0" in answer.err
     assert snapshot(old) == before
+
+
+@pytest.mark.parametrize("overrides", [(), ("budget.rounds=2",), (*SETTINGS, "seed=0,1")])
+def test_a_sweep_of_such_runs_cannot_go_on(overrides: tuple[str, ...], old: Path) -> None:
+    sweep = old.parent / "sweep"
+    shutil.copytree(MADE, sweep / NAME)
+    job = {"run": NAME, "overrides": SETTINGS}
+    (sweep / "sweep.json").write_text(json.dumps({"karl": "0.1.0", "jobs": [job]}))
+    before = snapshot(sweep)
+    answer = karl("sweep", *overrides, "--name", "sweep")
+    assert answer.code == 2
+    assert "karl: 'sweep' was made by karl 0.1.0, whose figures" in answer.err
+    assert "`karl report sweep` still shows it" in answer.err
+    assert snapshot(sweep) == before
+    assert NAME in done(karl("status", "sweep")).out
 
 
 def test_it_is_listed(old: Path) -> None:

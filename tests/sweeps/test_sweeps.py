@@ -222,7 +222,7 @@ def test_a_run_that_is_finished_by_itself_is_part_of_the_report(
     assert karl(*command, *NAME, *fragile).code == 1
     Path("mended").touch()
     failed = next(folder.name for folder in jobs() if "fragile" in folder.name)
-    done(karl("run", "--name", f"mine/{failed}"))
+    done(karl("run", "--name", f"mine/{failed}", *fragile))
     out = done(karl("report", "mine")).out
     assert "fragile" in out and "left out" not in out
 

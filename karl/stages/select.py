@@ -57,6 +57,7 @@ def candidate_pool(experiment: Experiment, artefacts: Artefacts, number: int) ->
         experiment.predictor(model),
         artefacts.read_accepted(number - 1),
         past_rounds(artefacts, number - 1),
+        artefacts.read_evaluation(SEED_ROUND).get("held_out"),
     )
 
 

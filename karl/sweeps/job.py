@@ -115,7 +115,13 @@ def _its_share_of_cores(launcher: str) -> Iterator[None]:
     if is_alone(launcher) or any(os.environ.get(name, "1") != "1" for name in THREADS):
         yield
         return
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 1
     with threadpool_limits(limits=1):
-        yield
+        if torch:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)

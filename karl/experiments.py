@@ -234,6 +234,7 @@ class Experiment:
         predict: Callable[[NDArray[np.int32]], NDArray[np.float64]] | None = None,
         accepted: Accepted | None = None,
         history: Sequence[PastRound] = (),
+        seed_held_out: Mapping[str, float] | None = None,
     ) -> Pool:
         """Return a round's candidates as a sampler takes them.
 
@@ -247,6 +248,8 @@ class Experiment:
         accepted : Accepted, optional
             The labels that the committee was fitted to beside the human ones.
         history : sequence of PastRound
+        seed_held_out : mapping of str to float, optional
+            Scores of the seed model on held-out training pairs.
         """
         asked = sum(len(past.asked) for past in history)
         human = self.sets.train
@@ -265,6 +268,7 @@ class Experiment:
             train=LabelledPairs.concat([human, more], "human"),
             human=np.arange(len(human) + len(more)) < len(human),
             history=tuple(history),
+            seed_held_out=seed_held_out,
         )
 
     # The annotator and the consensus.

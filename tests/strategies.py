@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterator
+from dataclasses import fields, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hydra.utils import get_class
 from pydantic.dataclasses import is_pydantic_dataclass
 
+from karl.config.build import build_strategy
 from karl.config.compose import compose_config, group_options
 
 PACKAGES = {
@@ -28,6 +31,7 @@ PACKAGES = {
 """Where the strategies of a group live, and the method that makes a class one of them."""
 
 NEEDED = {
+    ("cards", "llm"): ("llm=openai",),
     ("llm", "vllm"): ("llm.model=small",),
     ("llm", "azure"): ("llm.api_base=https://shop.example",),
 }
@@ -69,3 +73,24 @@ def settings_of(group: str, option: str) -> dict[str, Any]:
 def class_of(group: str, option: str) -> type:
     """Return the class that an option makes."""
     return get_class(settings_of(group, option)["_target_"])
+
+
+def every_option(group: str) -> list[Any]:
+    """Return what every option of a group makes, with every value of each of its switches."""
+    return [
+        variant
+        for option in group_options()[group]
+        for variant in variants(build_strategy(group, settings_of(group, option)))
+    ]
+
+
+def variants(strategy: Any) -> Iterator[Any]:
+    """Give a strategy, and the same with each other value of each of its switches."""
+    yield strategy
+    kinds = get_type_hints(type(strategy))
+    for field in fields(strategy):
+        kind = kinds[field.name]
+        values = (True, False) if kind is bool else get_args(kind)
+        if kind is bool or get_origin(kind) is Literal:
+            others = (value for value in values if value != getattr(strategy, field.name))
+            yield from (replace(strategy, **{field.name: value}) for value in others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from karl.datasets.tabular import open_table
 from karl.errors import DataError
 from karl.llm.account import Account
 
-__all__ = ["NoCards", "RecordedCards"]
+__all__ = ["NoCards", "RecordedCards", "with_cards"]
 
 _COLUMNS: Final = (MAJOR, FINE, "type", "function")
 _log = logging.getLogger(__name__)
@@ -69,21 +70,7 @@ class RecordedCards(Cards):
             If there is no such table or column, if two cards are of one item,
             or if no item has a card.
         """
-        path = self._find(dataset)
-        cards = self._read(path)
-        items = dataset.catalogue.table
-        n_with = items.join(cards, on=ITEM_ID, how="semi").height
-        if n_with == 0:
-            raise DataError(
-                "no card is of an item of the catalogue",
-                file=path,
-                column=ITEM_ID,
-                hint="Are these the cards of this data set? Their ids must be the catalogue's.",
-            )
-        if n_with < items.height:
-            _log.warning("%d of %d items have no card", items.height - n_with, items.height)
-        own = items.select(pl.exclude(self.columns))
-        return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))
+        return with_cards(dataset.catalogue, self._find(dataset), self.columns)
 
     def _find(self, dataset: Dataset) -> Path:
         path = dataset.cards if self.path is None else Path(self.path).expanduser()
@@ -94,8 +81,33 @@ class RecordedCards(Cards):
             )
         return path
 
-    def _read(self, path: Path) -> pl.DataFrame:
-        table = open_table(path)
-        frame = table.read([ITEM_ID, *self.columns])
-        check_ids(table, frame, ITEM_ID)
-        return frame.select(ITEM_ID, *self.columns)
+
+def with_cards(catalogue: Catalogue, path: Path, columns: Sequence[str] | None = None) -> Catalogue:
+    """Return a catalogue with the columns of a table of cards; see `RecordedCards.apply`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    path : Path
+        A table with a row per item.
+    columns : sequence of str, optional
+        All that the table has, when left out.
+    """
+    table = open_table(path)
+    if columns is None:
+        columns = [column for column in table.columns if column != ITEM_ID]
+    cards = table.read([ITEM_ID, *columns])
+    check_ids(table, cards, ITEM_ID)
+    cards, items = cards.select(ITEM_ID, *columns), catalogue.table
+    n_with = items.join(cards, on=ITEM_ID, how="semi").height
+    if n_with == 0:
+        raise DataError(
+            "no card is of an item of the catalogue",
+            file=path,
+            column=ITEM_ID,
+            hint="Are these the cards of this data set? Their ids must be the catalogue's.",
+        )
+    if n_with < items.height:
+        _log.warning("%d of %d items have no card", items.height - n_with, items.height)
+    own = items.select(pl.exclude(list(columns)))
+    return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 __all__ = ["Diversity", "diversity"]
 
@@ -113,8 +112,7 @@ def _diversity(Z: NDArray[np.float64], block_rows: int) -> float:
     n, total = len(Z), 0.0
     for start in range(0, n, block_rows):
         block = Z[start : start + block_rows]
-        with threadpool_limits(limits=1):  # the order in which threads add is not fixed
-            correlations = block @ Z[start:].T
+        correlations = block @ Z[start:].T
         np.abs(correlations, out=correlations)
         # Within the block itself each pair stands twice, and each row with itself.
         within = np.triu(correlations[:, : len(block)], k=1)

@@ -172,6 +172,10 @@ class Run:
         """The stages that are done, in their order."""
         return self.manifest.stages
 
+    def command(self, stage: str) -> str:
+        """Return the command that carries out a stage."""
+        return f"karl {stage} --name {self.name}"
+
     def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
         """Write down that a stage is done, and bring `metrics.jsonl` up to date.
 

@@ -86,6 +86,10 @@ class Work(Protocol):
         """The stages that are done, in their order."""
         ...
 
+    def command(self, stage: str) -> str:
+        """Return what carries out a stage, for people."""
+        ...
+
     def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
         """Write down that a stage is done, and what it wrote."""
         ...
@@ -262,7 +266,7 @@ def run_stage(run: Work, stage: str, observer: Observer) -> Step | End | None:
         raise UsageError(
             f"stage '{stage}' of the run '{run.name}' has to wait for stage '{step.stage}' "
             f"of round {step.round}",
-            hint=f"Run: karl {step.stage} --name {run.name}",
+            hint=f"Run: {run.command(step.stage)}",
         )
     return step
 

@@ -35,6 +35,27 @@ class MemoryRun:
         """Name for people."""
         return "in memory"
 
+    def command(self, stage: str) -> str:
+        """Return what carries out a stage."""
+        return f"exp.{stage}()"
+
+    def prepare(self, *, seed_only: bool = False) -> None:
+        """Find out what can be wrong before a language model is paid.
+
+        Parameters
+        ----------
+        seed_only : bool
+            Leave unchecked what only rounds need, which is everything here.
+
+        Raises
+        ------
+        ConfigError
+            If a strategy does not suit the data, the budget, or another one.
+        """
+        if not seed_only and self.experiment.budget.rounds > 0:
+            self.experiment.llm.check()  # before cards are paid for
+            self.experiment.check()
+
     def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
         """Remember that a stage is done."""
         self.stages.append(StageRecord(stage, number, round(seconds, 3), {}))

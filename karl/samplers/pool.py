@@ -75,6 +75,8 @@ class Pool:
         Which of these people labelled; an annotator labelled the others.
     history : sequence of PastRound
         Earlier rounds, the first one first.
+    seed_held_out : mapping of str to float, optional
+        What `PastRound.held_out` is for a round, of the seed model.
     batch_size : int
         Pairs that are predicted at a time; bounds the memory.
     """
@@ -92,6 +94,7 @@ class Pool:
     train: LabelledPairs = _NO_PAIRS
     human: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     history: Sequence[PastRound] = ()
+    seed_held_out: Mapping[str, float] | None = None
     batch_size: int = 8192
 
     def __len__(self) -> int:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.samplers import PastRound, Pool
 from karl.stages.artefacts import SEED_ROUND, Artefacts
 
-__all__ = ["candidate_pool", "past_rounds", "select"]
+__all__ = ["candidate_pool", "checked_choice", "past_rounds", "select"]
 
 
 def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
@@ -26,9 +31,19 @@ def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pa
     -------
     list of Path
         The file written: the selected pairs, none where no candidate is left.
+
+    Raises
+    ------
+    UsageError
+        If the sampler chose what cannot be chosen.
     """
     pool = candidate_pool(experiment, artefacts, number)
-    chosen = experiment.sampler.query(pool)
+    try:
+        chosen = checked_choice(pool, experiment.sampler.query(pool))
+    except UsageError as error:
+        raise UsageError(
+            f"sampler={experiment.choices['sampler']}: {error.message}", hint=error.hint
+        ) from error
     return artefacts.write_selected(number, pool.pairs[chosen], pool.categories[chosen])
 
 
@@ -42,7 +57,43 @@ def candidate_pool(experiment: Experiment, artefacts: Artefacts, number: int) ->
         experiment.predictor(model),
         artefacts.read_accepted(number - 1),
         past_rounds(artefacts, number - 1),
+        artefacts.read_evaluation(SEED_ROUND).get("held_out"),
     )
+
+
+def checked_choice(pool: Pool, chosen: Any) -> NDArray[np.int64]:
+    """Return chosen positions in a pool after making sure that they can be chosen.
+
+    Parameters
+    ----------
+    pool : Pool
+    chosen : array-like of int, shape (n_chosen,)
+
+    Raises
+    ------
+    UsageError
+        If these are no different positions in the pool, or more than its limit.
+    """
+    given = np.asarray(chosen)
+    if given.shape == (0,):
+        return np.empty(0, np.int64)
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise UsageError(
+            "what is chosen are no positions in the pool",
+            hint="They are an array or a list of integers, such as [0, 5, 17].",
+        )
+    wrong = given[(given < 0) | (given >= len(pool))]
+    if len(wrong):
+        raise UsageError(f"position {wrong[0]} is none of the {len(pool):,} candidates")
+    positions, counts = np.unique(given, return_counts=True)
+    if len(positions) < len(given):
+        raise UsageError(f"position {positions[counts > 1][0]} is chosen more than once")
+    if pool.limit is not None and len(given) > pool.limit:
+        raise UsageError(
+            f"{len(given):,} pairs are chosen, and the budget leaves {pool.limit:,}",
+            hint="See budget.labels_per_round and budget.labels; a sampler is told by pool.limit.",
+        )
+    return given.astype(np.int64)
 
 
 def past_rounds(artefacts: Artefacts, up_to: int) -> list[PastRound]:

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
-from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
-from strategies import settings_of
 
-from karl.config.build import build_strategy
-from karl.config.compose import group_options
 from karl.consensus import Ballots
 from karl.datasets import Votes
 
 PAIRS = np.array(list(combinations(range(40), 2)), np.int32)
-
-
-def every_consensus() -> list[Any]:
-    """Every option of the configuration with every value of each of its switches."""
-    return [
-        variant
-        for option in group_options()["consensus"]
-        for variant in _variants(build_strategy("consensus", settings_of("consensus", option)))
-    ]
-
-
-def _variants(rule: Any) -> Iterator[Any]:
-    yield rule
-    kinds = get_type_hints(type(rule))
-    for field in fields(rule):
-        kind = kinds[field.name]
-        values = (True, False) if kind is bool else get_args(kind)
-        if kind is bool or get_origin(kind) is Literal:
-            others = (value for value in values if value != getattr(rule, field.name))
-            yield from (replace(rule, **{field.name: value}) for value in others)
 
 
 def ballots_of(

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from consensus_template import ConsensusTemplate, VoteRuleTemplate
-from polls import every_consensus
-from strategies import strategies_of
+from strategies import every_option, strategies_of
 
 from karl.consensus import Consensus, VoteRule
 
-EVERY = every_consensus()
+EVERY = every_option("consensus")
 ONE_PAIR_AT_A_TIME = [rule for rule in EVERY if isinstance(rule, VoteRule)]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sampler_template import SamplerTemplate, opinions, pool_of
+from sampler_template import opinions, pool_of
 from scipy.stats import entropy
 
 from karl.errors import ConfigError
@@ -27,12 +27,7 @@ def expected(disagreement: str, members: NDArray[np.float64]) -> list[float]:
     return scores
 
 
-class TestQueryByCommittee(SamplerTemplate):
-    samplers = (
-        *(QueryByCommittee(disagreement=disagreement) for disagreement in DISAGREEMENTS),
-        QueryByCommittee(per_category=3),
-    )
-
+class TestQueryByCommittee:
     @pytest.mark.parametrize("disagreement", DISAGREEMENTS)
     def test_the_score_follows_its_formula(self, disagreement: str) -> None:
         scores = QueryByCommittee(disagreement=disagreement).score(np.float32(MEMBERS))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sampler_template import SIZE, SamplerTemplate, opinions, pool_of
+from sampler_template import SIZE, opinions, pool_of
 from scipy.stats import chisquare
 
 from karl.samplers.random import Random
@@ -14,9 +14,7 @@ def no_prediction(pairs: NDArray[np.int32]) -> NDArray[np.float64]:
     raise AssertionError("a random choice needs no prediction")
 
 
-class TestRandom(SamplerTemplate):
-    samplers = (Random(), Random(per_category=3))
-
+class TestRandom:
     def test_every_pair_is_chosen_equally_often(self) -> None:
         pool, draws = pool_of(), range(3000)
         chosen = [

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from sampler_template import SamplerTemplate
 from scipy.stats import entropy
 
 from karl.samplers.entropy import Entropy
@@ -25,16 +24,12 @@ SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 6), st.just(3))
 COMMITTEES = arrays(np.float32, SHAPES, elements=st.floats(0.0625, 1, width=32))
 
 
-class TestMargin(SamplerTemplate):
-    samplers = (Margin(), Margin(per_category=3))
-
+class TestMargin:
     def test_the_score_is_the_negative_margin(self) -> None:
         assert Margin().score(MEMBERS) == pytest.approx([-0.2, -0.5, 0], abs=1e-6)
 
 
-class TestEntropy(SamplerTemplate):
-    samplers = (Entropy(), Entropy(per_category=3))
-
+class TestEntropy:
     def test_the_score_is_the_entropy_in_nats(self) -> None:
         expected = [entropy([0.5, 0.3, 0.2]), entropy([0.7, 0.2, 0.1]), np.log(3)]
         assert Entropy().score(MEMBERS) == pytest.approx(expected, abs=1e-6)
@@ -43,9 +38,7 @@ class TestEntropy(SamplerTemplate):
         assert Entropy().score(np.float32([[[0, 1, 0]]])).tolist() == [0]
 
 
-class TestLeastConfidence(SamplerTemplate):
-    samplers = (LeastConfidence(), LeastConfidence(per_category=3))
-
+class TestLeastConfidence:
     def test_the_score_is_what_the_likeliest_class_leaves(self) -> None:
         assert LeastConfidence().score(MEMBERS) == pytest.approx([0.5, 0.3, 2 / 3], abs=1e-6)
 

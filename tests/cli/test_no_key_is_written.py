@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -15,7 +16,8 @@ from llm.loopback import Loopback
 
 pytestmark = pytest.mark.slow
 
-CANARY = "sk-canary-7Qw3Zx9LmN5tR2vB8yK4"
+# Its own for every process of tests: some type it into a command line, where others look for it.
+CANARY = f"sk-{os.getpid():07d}7Qw3Zx9LmN5tR2vB8yK4"
 # A key that is cut in the middle is still a part of a key.
 PARTS = (CANARY, CANARY[:14], CANARY[-8:])
 NAME = ("--name", "guarded")

@@ -20,6 +20,12 @@ DEMO = (
     "classifier.tuning=null",
     "budget.rounds=2",
 )
+TINY = tuple(part for part in DEMO if not part.startswith("classifier.n_members"))
+STRATEGIES = (
+    *((f"consensus={option}",) for option in group_options()["consensus"]),
+    ("consensus=dawid_skene", "consensus.gold_pairs=30", "consensus.soft=true"),
+    *((f"classifier={option}",) for option in group_options()["classifier"]),
+)
 
 
 def one_go(overrides: list[str]) -> None:
@@ -102,6 +108,17 @@ def test_rounds_of_every_sampler_add_up_to_a_run(sampler: str, shop: Path) -> No
     overrides = settings(shop, f"sampler={sampler}")
     done(karl("run", *overrides, "--name", "whole"))
     round_by_round(overrides)
+    assert results(Path("runs/again")) == results(Path("runs/whole"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=" ".join)
+def test_rounds_with_every_other_strategy_add_up_to_a_run(
+    strategy: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(karl("run", *TINY, *strategy, "--name", "whole"))
+    monkeypatch.setenv("KARL_HOME", "another-home")
+    round_by_round([*TINY, *strategy])
     assert results(Path("runs/again")) == results(Path("runs/whole"))
 
 

@@ -45,6 +45,15 @@ def karl_failing_at(number: int, failure: BaseException, *arguments: str) -> Ans
             return None
 
 
+def kill_at_writes(folder: Path, first: int, step: int, *overrides: str) -> None:
+    """Have runs killed at one write each and resumed; see `kill_at_writes.py`."""
+    subprocess.run(
+        [sys.executable, KILL_AT_WRITES, str(folder), str(first), str(step), *overrides],
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
 # A process writes configuration and metrics, then at most five files of a stage.
 @pytest.mark.parametrize("writes", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (9, 11))])
 def test_a_run_killed_again_and_again_ends_as_one_left_alone(
@@ -95,14 +104,27 @@ def test_a_run_killed_before_it_had_a_configuration_can_be_started_anew(shop: Pa
 def test_a_process_may_be_killed_at_any_write(first: int, shop: Path) -> None:
     overrides = settings(shop, "budget.rounds=1")
     done(karl("run", *overrides, "--name", "whole"))
-    killed = Path("killed").absolute()
-    subprocess.run(
-        [sys.executable, KILL_AT_WRITES, str(killed), str(first), "2", *overrides],
-        check=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    folders = [path.parent for path in killed.glob("*/config.yaml")]
+    kill_at_writes(Path("killed").absolute(), first, 2, *overrides)
+    folders = [path.parent for path in Path("killed").glob("*/config.yaml")]
     assert len(folders) > 10
+    for folder in folders:
+        assert results(folder) == results(Path("runs/whole")), folder
+
+
+@pytest.mark.slow
+def test_a_process_may_be_killed_at_any_write_of_several_models_and_of_votes_on_gold(
+    workplace: Path,
+) -> None:
+    overrides = (
+        *("data=demo", "data.items=300", "data.id_pairs=200", "data.ood_pairs=100"),
+        *("encoder.n_dims=16", "classifier=bagged_hgb", "classifier.n_members=2"),
+        *("classifier.tuning=null", "consensus=dawid_skene", "consensus.gold_pairs=30"),
+        *("consensus.soft=true", "budget.rounds=2", "budget.labels_per_round=20"),
+    )
+    done(karl("run", *overrides, "--name", "whole"))
+    kill_at_writes(workplace / "killed", 1, 4, *overrides)
+    folders = [path.parent for path in Path("killed").glob("*/config.yaml")]
+    assert len(folders) > 8
     for folder in folders:
         assert results(folder) == results(Path("runs/whole")), folder
 

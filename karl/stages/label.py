@@ -34,11 +34,13 @@ def label(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pat
     """
     pairs = artefacts.read_selected(number)
     annotation = experiment.llm.annotate(experiment.task(pairs))
-    written = artefacts.write_annotation(number, annotation, experiment.llm.voter)
+    written = []
     if experiment.consensus.gold_pairs and number == SEED_ROUND + 1:
         gold = experiment.gold(experiment.consensus.gold_pairs)
-        votes = experiment.llm.annotate(experiment.task(gold.items)).votes
-        written += artefacts.write_gold_votes(number, votes)
+        on_gold = experiment.llm.annotate(experiment.task(gold.items))
+        written += artefacts.write_gold_votes(number, on_gold.votes)
+        annotation = replace(annotation, usage=annotation.usage + on_gold.usage)
+    written += artefacts.write_annotation(number, annotation, experiment.llm.voter)
     accepted = experiment.accept(_ballots(experiment, artefacts, number))
     return [*written, *artefacts.write_accepted(number, accepted)]
 

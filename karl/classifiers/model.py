@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karl.classifiers.inputs import PairInputs
-from karl.files import write_json
+from karl.files import read_json, write_json
 
 __all__ = ["Committee", "Model"]
 
@@ -90,5 +89,5 @@ class Committee(Model):
         load_one : callable
             Reads the model in a folder, such as the `load` of its classifier.
         """
-        n_models = json.loads((folder / _COMMITTEE).read_text(encoding="utf-8"))["models"]
+        n_models = read_json(folder / _COMMITTEE)["models"]
         return cls(tuple(load_one(folder / f"{number:02d}") for number in range(n_models)))

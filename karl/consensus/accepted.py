@@ -50,24 +50,22 @@ class Accepted:
     @classmethod
     def of(cls, ballots: Ballots, decision: Decision) -> Accepted:
         """Keep the pairs that a decision gives a label."""
-        kept = decision.labels != NO_LABEL
-        return cls(
-            ballots.pairs[kept],
-            ballots.rounds[kept],
-            decision.labels[kept],
-            decision.weights[kept],
-            None if decision.relations is None else decision.relations[kept],
+        everything = cls(
+            ballots.pairs, ballots.rounds, decision.labels, decision.weights, decision.relations
         )
+        return everything._take(decision.labels != NO_LABEL)
 
     def in_round(self, number: int) -> Accepted:
         """Return those that were asked in one round."""
-        at = self.rounds == number
+        return self._take(self.rounds == number)
+
+    def _take(self, which: NDArray[np.bool_]) -> Accepted:
         return Accepted(
-            self.pairs[at],
-            self.rounds[at],
-            self.labels[at],
-            self.weights[at],
-            None if self.relations is None else self.relations[at],
+            self.pairs[which],
+            self.rounds[which],
+            self.labels[which],
+            self.weights[which],
+            None if self.relations is None else self.relations[which],
         )
 
     def labelled(self) -> LabelledPairs:

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import polars as pl
 
+from karl.cards.recorded import with_cards
 from karl.config.build import build_strategy
 from karl.config.compose import compose_config
 from karl.datasets import Dataset, DatasetSource
-from karl.datasets.cards import with_cards
 from karl.datasets.dataset import ID, OOD
 from karl.errors import DataError, UsageError
 

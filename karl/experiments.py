@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from karl.annotators import Annotation, Annotator, Task
 from karl.candidates import CandidatePairs, Candidates
+from karl.cards import Cards
 from karl.categories import Categories, ItemCategories
 from karl.classifiers import Classifier, Model, PairInputs, Parameters, TrainingSet
 from karl.config.identity import identity
 from karl.config.settings import Budget
 from karl.consensus import Accepted, Ballots, Consensus
-from karl.datasets import Cards, Dataset, DatasetSource, LabelledPairs
+from karl.datasets import Dataset, DatasetSource, LabelledPairs
 from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split, SplitRule
 from karl.encoders import Encoder, ItemVectors, VectorStore

@@ -21,6 +21,7 @@ PACKAGES = {
     "encoder": ("karl.encoders", "encode"),
     "classifier": ("karl.classifiers", "fit"),
     "llm": ("karl.annotators", "annotate"),
+    "cards": ("karl.cards", "apply"),
     "consensus": ("karl.consensus", "decide"),
     "categories": ("karl.categories", "assign"),
     "features": ("karl.features", "compute"),
@@ -44,8 +45,8 @@ def strategies_of(group: str) -> list[type]:
     """Return the concrete strategies of a group, found by looking at its modules."""
     package, method = PACKAGES[group]
     root = importlib.import_module(package)
-    below = pkgutil.iter_modules(getattr(root, "__path__", []))
-    modules = [root, *(importlib.import_module(f"{package}.{found.name}") for found in below)]
+    below = pkgutil.walk_packages(getattr(root, "__path__", []), f"{package}.")
+    modules = [root, *(importlib.import_module(found.name) for found in below)]
     return [
         cls
         for module in modules

@@ -67,7 +67,7 @@ def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
         assert "test" not in name.lower()
         assert "FBL" not in name
         if name.endswith((".tsv", ".csv")):
-            assert name.startswith("karl/datasets/demo/ontology/")
+            assert name.startswith("karl/demo/ontology/")
         if not name.startswith("karl-"):
             assert Path(name).suffix in {".py", ".yaml", ".tsv", ".j2", ".typed"}
 

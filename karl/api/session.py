@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from karl.annotators import Annotator
 from karl.api.fitted import FittedModel
+from karl.cards import Cards
 from karl.classifiers import Classifier
 from karl.consensus import Consensus
-from karl.datasets import Cards, Dataset
+from karl.datasets import Dataset
 from karl.encoders import Encoder
 from karl.errors import UsageError
 from karl.evaluation.record import MetricsRow

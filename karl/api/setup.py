@@ -12,12 +12,13 @@ from uuid import uuid4
 
 from karl.annotators import Annotator
 from karl.api.session import Session
+from karl.cards import Cards
 from karl.classifiers import Classifier
 from karl.config.build import GROUPS, TRACKING, build
 from karl.config.compose import GROUPS_KEY, compose_config
 from karl.config.settings import Budget
 from karl.consensus import Consensus
-from karl.datasets import Cards, Dataset
+from karl.datasets import Dataset
 from karl.encoders import Encoder
 from karl.errors import UsageError
 from karl.experiments import Experiment

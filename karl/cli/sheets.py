@@ -38,7 +38,7 @@ def write(
 
     karl select --name mine && karl sheet write mine pairs.csv
     """
-    from karl.annotators.sheets import legend_of, write_sheet
+    from karl.annotators.human.sheets import legend_of, write_sheet
     from karl.errors import UsageError
     from karl.labels import NO_LABEL
 
@@ -71,7 +71,7 @@ def read(
     config_dir: ConfigDir = None,
 ) -> None:
     """Check a sheet and keep its labels; empty cells may be filled in later."""
-    from karl.annotators.sheets import read_sheet, record_answers
+    from karl.annotators.human.sheets import read_sheet, record_answers
     from karl.labels import NO_LABEL
 
     human, task = _waiting(name, runs_dir, config_dir)

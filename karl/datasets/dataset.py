@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,9 @@ from numpy.typing import NDArray
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.files import hash_json
-from karl.llm.account import Account
-from karl.llm.quote import Estimate
 from karl.memo import Memo
 
-__all__ = ["ID", "OOD", "Cards", "Dataset", "DatasetSource", "GoldLabels"]
+__all__ = ["ID", "OOD", "Dataset", "DatasetSource", "GoldLabels"]
 
 ID = "id"
 OOD = "ood"
@@ -92,31 +89,3 @@ class DatasetSource(Protocol):
             If it is missing or breaks its format.
         """
         ...
-
-
-class Cards(ABC):
-    """What is known of items beyond the catalogue: one class and one YAML each."""
-
-    @abstractmethod
-    def apply(self, dataset: Dataset, account: Account) -> Catalogue:
-        """Return the data set's catalogue with the columns of the cards.
-
-        Parameters
-        ----------
-        dataset : Dataset
-        account : Account
-            Pays for cards that are yet to be written.
-
-        Raises
-        ------
-        DataError
-            If the cards are missing or break their format.
-        """
-
-    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
-        """Estimate what the cards that are missing would take; empty if they cost nothing."""
-        return []
-
-    def preview(self, dataset: Dataset) -> Catalogue:
-        """Return the catalogue with stand-ins for cards, as long as these are not written."""
-        return dataset.catalogue

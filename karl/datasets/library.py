@@ -120,7 +120,7 @@ def source_of(name: str) -> DatasetSource:
         If it is none of these.
     """
     if name == _DEMO:
-        from karl.datasets.demo.source import Demo
+        from karl.demo.source import Demo
 
         return Demo()
     if name == _FBL:

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from karl.config.build import TRACKING
 from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
+from karl.config.targets import first_named
 from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.llm.backend import Transport
@@ -98,5 +99,5 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
 
 def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
     """Hash a configuration without the keys that may change during a run, but for some."""
-    values = flatten(config)
+    values = flatten(first_named(config))
     return hash_json({k: v for k, v in values.items() if k in distinguish or not is_changeable(k)})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from karl.enrichment import LLMCards, Summary, summarise, write_cards
+from karl.cards.llm import LLMCards
+from karl.cards.tables import Summary, summarise, write_cards
 from karl.errors import UsageError
 from karl.runs.directory import Run
 

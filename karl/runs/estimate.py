@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.datasets import Cards, Catalogue, Dataset, LabelledPairs
+from karl.cards import Cards
+from karl.datasets import Catalogue, Dataset, LabelledPairs
 from karl.experiments import Experiment
 from karl.llm.account import Account
 from karl.llm.quote import Estimate

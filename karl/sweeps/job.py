@@ -18,7 +18,6 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from karl.errors import BudgetExhausted, ExitCode, KarlError
-from karl.files import hash_json
 from karl.llm.redact import redact
 from karl.runs.directory import Run
 from karl.runs.loop import run_to_end
@@ -69,7 +68,7 @@ def finish_run(folder: Path, config_dir: Path | None = None) -> None:
     """
     # The process of a sweep that was killed may still be at work on it.
     run = replace(Run.load(folder, config_dir=config_dir), patience_s=_FOR_EVER)
-    outcome = Outcome("running", hash_json(run.config))
+    outcome = Outcome.begun(run)
     outcome.write(run)
     try:
         tracker_of(run).check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from karl.config.targets import first_named
 from karl.errors import KarlError
 from karl.files import hash_json, read_json, write_json
 from karl.runs.directory import Run
@@ -40,8 +41,7 @@ class Outcome:
     @classmethod
     def of(cls, run: Run) -> Outcome:
         """Read how a run's job has ended; it waits if it was not started as the run is now."""
-        now = hash_json(run.config)
-        waiting = cls("waiting", now)
+        waiting = cls("waiting", _hash(run))
         file = run.folder / _FILE
         if not file.exists():
             return waiting
@@ -52,8 +52,17 @@ class Outcome:
             raise KarlError(
                 f"{file} cannot be read: {error}", hint="Remove it: the job is then looked at anew."
             ) from error
-        return found if found.config_sha256 == now else waiting
+        return found if found.config_sha256 == waiting.config_sha256 else waiting
+
+    @classmethod
+    def begun(cls, run: Run) -> Outcome:
+        """Return how a run's job stands when it begins."""
+        return cls("running", _hash(run))
 
     def write(self, run: Run) -> None:
         """Leave the outcome in the run's folder."""
         write_json(run.folder / _FILE, asdict(self))
+
+
+def _hash(run: Run) -> str:
+    return hash_json(first_named(run.config))

@@ -27,7 +27,7 @@ import numpy as np
 from karl.annotators import Task
 from karl.annotators.llm import LLM
 from karl.datasets import Dataset, LabelledPairs
-from karl.datasets.demo.source import Demo
+from karl.demo.source import Demo
 from karl.llm.account import Account
 from karl.llm.provider import Provider, litellm
 

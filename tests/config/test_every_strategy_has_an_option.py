@@ -11,11 +11,14 @@ from karl.config.compose import group_options
 STRATEGIES = [(group, cls) for group in PACKAGES for cls in strategies_of(group)]
 
 # Where options mean to differ from their class: tuning is on, e5 models need a prefix, and
-# every provider of a language model has its own way.
+# every provider of a language model has its own way, which cards follow.
 MEANT = {
     *(("llm", key) for key in ("provider", "api_base", "api_version", "structured", "choices")),
     *(("llm", key) for key in ("concurrency", "timeout_s", "max_tokens")),
     *(("llm", key) for key in ("price_in_usd_per_mtok", "price_out_usd_per_mtok")),
+    *(("cards", key) for key in ("provider", "model", "concurrency", "timeout_s")),
+    *(("cards", key) for key in ("structured", "choices", "price_in_usd_per_mtok")),
+    ("cards", "price_out_usd_per_mtok"),
     ("classifier", "tuning"),
     ("encoder", "prefix"),
     ("features", "symmetric"),
@@ -25,6 +28,8 @@ MEANT = {
 
 def written(value: object) -> object:
     """Return a value as an option has it: a strategy inside another is settings itself."""
+    if isinstance(value, tuple):
+        return list(value)
     if not is_dataclass(value):
         return value
     target = f"{type(value).__module__}.{type(value).__qualname__}"

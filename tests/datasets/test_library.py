@@ -180,5 +180,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 
 def test_the_demo_can_be_checked() -> None:
-    pytest.importorskip("karl.datasets.demo.source", reason="the demo data set is not built yet")
+    pytest.importorskip("karl.demo.source", reason="the demo data set is not built yet")
     assert library.check("demo").has_oracle

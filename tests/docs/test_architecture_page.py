@@ -5,29 +5,36 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 from cli.small_shop import done, karl, workplace
 from docs.pages import DOCS, ROOT, blocks
 from strategies import PACKAGES
-from test_layers import LAYERS
+from test_layers import LAYER_OF
 
 __all__ = ["workplace"]
 
 PAGE = DOCS / "architecture.md"
 TEXT = PAGE.read_text(encoding="utf-8")
+ROW = 86
+"""Height of a row of the picture."""
+
 OPTIONS = [code.split("\n", 1)[0].removeprefix("# ") for _, code in blocks(PAGE, "yaml")]
 COMPUTED = {"candidates", "categories", "features"}
 """Groups of one class each: what they compute is replaced from `karl/experiments.py` on."""
 
 
-def test_every_room_is_in_the_picture() -> None:
-    (picture,) = [code for _, code in blocks(PAGE, "mermaid")]
-    drawn = {word for label in re.findall(r"<b>(.*?)</b>", picture) for word in label.split(" · ")}
-    rooms = {room for layer in LAYERS for room in layer}
-    assert drawn <= rooms
-    assert {room for room in rooms if (ROOT / "karl" / room).is_dir()} <= drawn
+def test_the_picture_shows_every_room_above_what_it_stands_on() -> None:
+    picture = (DOCS / "rooms.svg").read_text(encoding="utf-8")
+    drawn = re.findall(r'<text class="room" .*? y="(\d+)">(\w+)</text>', picture)
+    height = {room: int(y) // ROW for y, room in drawn}
+    assert height.keys() <= LAYER_OF.keys()
+    assert {room for room in LAYER_OF if (ROOT / "karl" / room).is_dir()} <= height.keys()
+    for above, below in product(height, height):
+        if LAYER_OF[above] > LAYER_OF[below]:
+            assert height[above] <= height[below], f"{above} is drawn below {below}"
 
 
 def test_every_file_that_it_names_is_there() -> None:

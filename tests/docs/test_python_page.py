@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from cli.small_shop import write_shop
+from docs.pages import DOCS, blocks
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
-
-
-def blocks(page: Path) -> list[tuple[int, str]]:
-    """Return each Python block with the line that it begins in."""
-    text = page.read_text(encoding="utf-8")
-    found = re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [(text.count("\n", 0, match.start(1)) + 1, match[1]) for match in found]
+PAGE = DOCS / "python.md"
 
 
 def carry_out(line: int, code: str, names: dict[str, Any]) -> Any:
@@ -42,14 +34,14 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, dict[str,
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setitem(sys.modules, page.__name__, page)
-        for line, code in blocks(PAGE):
+        for line, code in blocks(PAGE, "python"):
             value = carry_out(line, code, names)
             ended.append((value, dict(names)))
     return ended
 
 
 def test_every_block_is_carried_out(shown: list[tuple[Any, dict[str, Any]]]) -> None:
-    assert len(shown) == len(blocks(PAGE)) >= 8
+    assert len(shown) == len(blocks(PAGE, "python")) >= 8
 
 
 def test_they_end_with_what_the_page_says(shown: list[tuple[Any, dict[str, Any]]]) -> None:
@@ -66,7 +58,7 @@ def test_they_end_with_what_the_page_says(shown: list[tuple[Any, dict[str, Any]]
 
 
 def test_the_loop_comes_first_and_is_short() -> None:
-    code = blocks(PAGE)[0][1].rstrip().splitlines()
+    code = blocks(PAGE, "python")[0][1].rstrip().splitlines()
     assert len(code) <= 10
     assert code[0] == "import karl"
 

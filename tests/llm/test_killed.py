@@ -27,8 +27,9 @@ from llm.asking import (
 )
 from llm.loopback import Loopback
 
-from karl.llm.desk import ask, question_keys
+from karl.llm.client import ask
 from karl.llm.question import Question
+from karl.llm.requests import question_keys
 from karl.llm.store import VoteStore
 
 ASKED = questions(120)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-__all__ = ["VERSION", "migrate"]
+__all__ = ["VERSION", "CannotMigrate", "migrate"]
+
+
+class CannotMigrate(Exception):
+    """A store is not for this version of karl: why, and what to do."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
 
 
 def migrate(database: sqlite3.Connection) -> None:
@@ -15,14 +23,13 @@ def migrate(database: sqlite3.Connection) -> None:
 
     Raises
     ------
-    sqlite3.DatabaseError
-        If a later karl has made the store, or it cannot be brought to this version.
+    CannotMigrate
     """
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
-        raise sqlite3.DatabaseError(
-            f"its format is {version}, this karl knows {VERSION} and earlier ones: a newer karl "
-            "made it"
+        raise CannotMigrate(
+            f"its format is {version}, this karl knows {VERSION} and earlier ones",
+            hint="A newer karl made it: use that one.",
         )
     for step in _STEPS[version:]:
         step(database)
@@ -92,14 +99,15 @@ def _drop_batches(database: sqlite3.Connection) -> None:
     query = "SELECT count(*) FROM sqlite_master WHERE name = 'calls_in_batches'"
     if database.execute(query).fetchone() == (0,):
         return
-    n_open, accounts = database.execute(
-        "SELECT count(*), group_concat(DISTINCT account) "
-        "FROM calls_in_batches JOIN calls ON calls.id = call"
-    ).fetchone()
-    if n_open:
-        raise sqlite3.DatabaseError(
-            f"{n_open} requests of {accounts} are in batches at the provider, which this karl "
-            "does not know of: karl 0.1.0, running the same command, collects them"
+    held = database.execute(
+        "SELECT account, count(*) FROM calls_in_batches JOIN calls ON calls.id = call GROUP BY 1"
+    ).fetchall()
+    if held:
+        of_runs = ", ".join(f"{n} of the run '{account}'" for account, n in held)
+        raise CannotMigrate(
+            f"{sum(n for _, n in held)} requests are in batches at the provider ({of_runs}), and "
+            "this karl knows no batches",
+            hint="karl 0.1.0, running the same command again, collects their answers.",
         )
     for name in ("calls_in_batches", "open_batches"):
         database.execute(f"DROP VIEW {name}")

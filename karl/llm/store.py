@@ -19,7 +19,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from karl.errors import KarlError, UsageError
-from karl.llm.migrations import migrate
+from karl.llm.migrations import CannotMigrate, migrate
 from karl.llm.records import (
     Call,
     Claim,
@@ -65,9 +65,10 @@ class VoteStore:
                 self._db.execute("PRAGMA synchronous = FULL")
                 with self.transaction():
                     migrate(self._db)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, CannotMigrate) as error:
             raise KarlError(
-                f"{path} cannot be used as a vote store: {error}", hint=_RESTORE
+                f"{path} cannot be used as a vote store: {error}",
+                hint=error.hint if isinstance(error, CannotMigrate) else _RESTORE,
             ) from error
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +13,7 @@ import polars as pl
 import pytest
 from llm.asking import PROMPT, STORE, account, ask_here, backend, questions, rows, spent, start
 from llm.loopback import Loopback
+from llm.store_rows import DIED, migrate_and_die
 
 from karl.annotators import Task
 from karl.annotators.llm import LLM
@@ -131,23 +131,14 @@ def test_processes_that_open_it_at_once_bring_it_up_to_date_once(
     assert loopback.log() == []
 
 
-def test_a_process_that_dies_on_the_way_leaves_it_as_it_was(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = store.read_bytes()
-    child = os.fork()
-    if child == 0:
-        from karl.llm import migrations
-
-        step = migrations._STEPS[1]
-        monkeypatch.setattr(
-            migrations, "_STEPS", (lambda _: None, lambda db: (step(db), os._exit(7)))
-        )
-        VoteStore(store)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    with closing(sqlite3.connect(store)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert store.read_bytes() == before
+def test_a_process_that_dies_on_the_way_leaves_it_as_it_was(store: Path) -> None:
+    before = content(store)
+    process = start(migrate_and_die, store)
+    process.join(60)
+    assert process.exitcode == DIED
+    assert rows(store, "PRAGMA user_version") == [(1,)]
+    assert rows(store, "SELECT count(*) FROM batch_calls") == [(3,)]
+    assert content(store) == before
     VoteStore(store).close()
     assert rows(store, "PRAGMA user_version") == [(VERSION,)]
 
@@ -159,9 +150,10 @@ def test_an_open_batch_is_left_to_the_version_that_sent_it(store: Path) -> None:
         "DELETE FROM outcomes WHERE call IN (SELECT call FROM batch_calls LIMIT 2)",
     )
     before = content(store)
-    refusal = r"2 requests of 'batched' are in batches .* karl 0\.1\.0, .* collects them"
+    refusal = r"2 requests are in batches at the provider \(2 of the run 'batched'\)"
     with pytest.raises(KarlError, match=refusal) as refused:
         VoteStore(store)
+    assert "karl 0.1.0, running the same command again, collects" in str(refused.value)
     assert "backup" not in str(refused.value)
     assert rows(store, "PRAGMA user_version") == [(1,)]
     assert content(store) == before

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from llm.small_prompt import SmallPrompt
 
 from karl.config.settings import Budget
 from karl.llm import sender
-from karl.llm.account import Account
+from karl.llm.account import Account, Progress
 from karl.llm.backend import Backend
 from karl.llm.client import Answers, ask
 from karl.llm.question import Question
@@ -115,16 +116,21 @@ def ask_here(
     concurrency: int = 16,
     **options: Any,
 ) -> None:
-    """Ask, as the whole work of a process; what is logged goes to a file NAME.log."""
+    """Ask, as the whole work of a process; what is logged and noted goes to a file NAME.log."""
     logging.basicConfig(
         filename=folder / f"{name}.log", format="%(message)s", level=logging.WARNING
     )
+
+    def watch(progress: Progress) -> None:
+        if progress.note:
+            logging.warning(progress.note)
+
     try:
         ask(
             backend(url, concurrency=concurrency, **options),
             PROMPT,
             asked,
-            account(folder, name),
+            replace(account(folder, name), watch=watch),
             votes=n_votes,
         )
     except KeyboardInterrupt:

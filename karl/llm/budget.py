@@ -21,15 +21,7 @@ _AROUND: Final = 32
 
 
 class Spending:
-    """What is spent and what is reserved, so that no concurrency can overshoot.
-
-    Parameters
-    ----------
-    budget : Budget
-        Limits; None is none.
-    spent : Usage
-        On the account so far.
-    """
+    """What an account has spent and reserved, so that no concurrency can overshoot."""
 
     def __init__(self, budget: Budget, spent: Usage) -> None:
         self.budget = budget
@@ -107,17 +99,9 @@ class TokenBound:
         *,
         usual: bool = True,
     ) -> int:
-        """Return the bound of one prompt.
+        """Return the bound of one prompt, into which providers put the schema.
 
-        Parameters
-        ----------
-        messages : sequence of Message
-        schema : dict
-            Providers put it into the prompt.
-        questions : sequence of Question
-            What is asked about in it.
-        usual : bool
-            Whether nothing but the questions' content differs from other prompts.
+        `usual` says that nothing but the questions' content differs from other prompts.
         """
         around = _AROUND * (len(messages) + len(questions))
         if usual and self._seen is not None:

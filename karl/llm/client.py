@@ -23,15 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answers:
-    """What came of asking.
-
-    Parameters
-    ----------
-    answers : list of list of Answer
-        For each question its votes.
-    used : Usage
-        What these answers took, whoever paid for them.
-    """
+    """For each question its votes, and what these took, whoever paid for them."""
 
     answers: list[list[Answer]]
     used: Usage
@@ -53,19 +45,12 @@ def ask(
 
     Parameters
     ----------
-    backend : Backend
-    prompt : Prompt
     questions : sequence of Question
         May repeat.
-    account : Account
     votes : int
         Answers to each question.
     per_request : int
         Questions in one request.
-
-    Returns
-    -------
-    Answers
 
     Raises
     ------

@@ -23,6 +23,9 @@ _SAMPLE: Final = 100
 _ASSUMED_LATENCY_S: Final = 1.5
 _ASSUMED_SHARE_OF_LONGEST: Final = 0.3
 _MINUTE_S: Final = 60.0
+# What adds up in an estimate: whole numbers, and others.
+_COUNTS: Final = ("answers", "stored", "calls", "tokens_in", "tokens_out")
+_AMOUNTS: Final = ("cost_usd", "most_usd", "seconds")
 
 
 @dataclass(frozen=True)
@@ -64,33 +67,14 @@ class Estimate:
     @classmethod
     def total(cls, parts: Sequence[Estimate]) -> Estimate:
         """Return the sum of several estimates."""
-        return cls(
-            what="total",
-            answers=sum(part.answers for part in parts),
-            stored=sum(part.stored for part in parts),
-            calls=sum(part.calls for part in parts),
-            tokens_in=sum(part.tokens_in for part in parts),
-            tokens_out=sum(part.tokens_out for part in parts),
-            cost_usd=sum(part.cost_usd for part in parts),
-            most_usd=sum(part.most_usd for part in parts),
-            seconds=sum(part.seconds for part in parts),
-            measured=all(part.measured for part in parts),
-        )
+        sums = {name: sum(getattr(part, name) for part in parts) for name in (*_COUNTS, *_AMOUNTS)}
+        return cls("total", **sums, measured=all(part.measured for part in parts))
 
     def times(self, factor: float, what: str) -> Estimate:
         """Return the estimate of so many times as much."""
-        return replace(
-            self,
-            what=what,
-            answers=round(self.answers * factor),
-            stored=round(self.stored * factor),
-            calls=round(self.calls * factor),
-            tokens_in=round(self.tokens_in * factor),
-            tokens_out=round(self.tokens_out * factor),
-            cost_usd=self.cost_usd * factor,
-            most_usd=self.most_usd * factor,
-            seconds=self.seconds * factor,
-        )
+        counts = {name: round(getattr(self, name) * factor) for name in _COUNTS}
+        amounts = {name: getattr(self, name) * factor for name in _AMOUNTS}
+        return replace(self, what=what, **counts, **amounts)
 
 
 def estimate(

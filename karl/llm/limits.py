@@ -15,12 +15,7 @@ _BURST_S: Final = 6.0
 
 
 class Limits:
-    """Requests and tokens per minute, and pauses that the provider asks for.
-
-    Parameters
-    ----------
-    requests_per_minute, tokens_per_minute : int or None
-    """
+    """Requests and tokens per minute, and pauses that the provider asks for; None is no limit."""
 
     def __init__(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
         self._requests = (

@@ -27,14 +27,7 @@ class Prices:
 
 
 def find_prices(backend: Backend, listed: Mapping[str, Any]) -> Prices:
-    """Find out what a model costs.
-
-    Parameters
-    ----------
-    backend : Backend
-        Its stated prices count.
-    listed : mapping
-        litellm's price list of the model.
+    """Find out what a model costs, by its stated prices or else by litellm's price list of it.
 
     Raises
     ------

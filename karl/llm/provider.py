@@ -17,13 +17,7 @@ from karl.llm.prices import Prices, find_prices
 from karl.llm.question import Message
 from karl.llm.redact import redact, redactor
 
-__all__ = [
-    "Completion",
-    "Provider",
-    "Refused",
-    "Transient",
-    "Unanswerable",
-]
+__all__ = ["Completion", "Provider", "Refused", "Transient", "Unanswerable"]
 
 # Must stand before the import: else litellm asks the network for its price list.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -70,7 +64,6 @@ class Transient(Exception):
 
     Parameters
     ----------
-    message : str
     retry_after : float, optional
         Seconds that the provider asks to wait.
     limited : bool
@@ -105,15 +98,7 @@ class Unanswerable(Exception):
 
 @dataclass(frozen=True)
 class Completion:
-    """An answered request.
-
-    Parameters
-    ----------
-    texts : list of str
-        One for each choice; empty where the model said nothing.
-    tokens_in, tokens_out : int
-        As the provider counted them, else as litellm does.
-    """
+    """An answered request: a text for each choice, and tokens as the provider counted them."""
 
     texts: list[str]
     tokens_in: int
@@ -121,12 +106,7 @@ class Completion:
 
 
 class Provider:
-    """Sends the requests of one backend through litellm.
-
-    Parameters
-    ----------
-    backend : Backend
-    """
+    """Sends the requests of one backend through litellm."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -241,14 +221,12 @@ class Provider:
             "timeout": backend.timeout_s,
             "num_retries": 0,
             "max_retries": 0,
-        }
-        optional = {
             "temperature": backend.temperature,
             "api_base": backend.api_base,
             "api_version": backend.api_version,
             "n": n if n > 1 else None,
         }
-        request |= {name: value for name, value in optional.items() if value is not None}
+        request = {name: value for name, value in request.items() if value is not None}
         return request | self._shape(schema) | (backend.params or {})
 
     def _shape(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -64,16 +64,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Experience:
-    """What the calls took in which a prompt was answered.
-
-    Parameters
-    ----------
-    used : Usage
-    answers, questions : int
-        That they asked for, in all.
-    latency_s : float
-        Mean over the calls.
-    """
+    """What the calls took in which a prompt was answered: in all, and seconds on average."""
 
     used: Usage
     answers: int
@@ -83,16 +74,9 @@ class Experience:
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is about to be sent.
+    """A request that is about to be sent: who pays, for what, and what it takes at most.
 
-    Parameters
-    ----------
-    account, kind, model, prompt : str
-        Who pays, what is asked for, of which model, by which prompt (its hash).
-    keys : tuple of Key
-        The answers it is to bring.
-    most : Usage
-        What it takes at most.
+    `prompt` is its version, a hash; `keys` are the answers it is to bring.
     """
 
     account: str
@@ -105,17 +89,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Claim:
-    """What became of the wish to send a call.
-
-    Parameters
-    ----------
-    call : int, optional
-        Number of the call, if it may be sent.
-    answered : tuple of Key
-        Else: what need not be asked any more …
-    busy : tuple of Key
-        … and what another process is asking right now.
-    """
+    """Number of a call if it may be sent; else what is answered, and what another process asks."""
 
     call: int | None
     answered: tuple[Key, ...] = ()
@@ -155,14 +129,7 @@ class NewAnswer:
 class Stored:
     """An answer as it is read back.
 
-    Parameters
-    ----------
-    value : JSON value
-        None if invalid.
-    raw : str
-    call : int
-    repaired : bool
-        Whether it came from the second attempt, after which there is none.
+    `value` None is an invalid one; one that is `repaired` came from the second and last attempt.
     """
 
     value: Any

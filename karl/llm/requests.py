@@ -34,10 +34,8 @@ class Request:
 
     Parameters
     ----------
-    questions : tuple of Question
     keys : tuple of tuple of Key
         For every question the votes that are wanted: one for each choice.
-    messages : list of Message
     repairs : bool
         Whether it asks again after an invalid answer.
     """
@@ -70,7 +68,6 @@ def missing_requests(
 
     Parameters
     ----------
-    prompt : Prompt
     left : mapping of Question to tuple of Key
         The votes that lack a final answer.
     found : mapping of Key to Stored

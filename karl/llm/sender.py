@@ -36,21 +36,14 @@ _LOOK_AGAIN_S: Final = 0.25
 
 
 class Sender:
-    """Sends requests of one prompt to one backend on one account.
+    """Sends requests of one prompt to one backend on one account, open in the store.
 
-    Parameters
-    ----------
-    backend : Backend
-    prompt : Prompt
-    account : Account
-    store : VoteStore
-        The account must be open.
-    stop : Stop
-    tell : callable
-        Told what is waited for; "" when nothing is.
+    `tell` is told what is waited for; "" when nothing is.
 
     Attributes
     ----------
+    spending : Spending
+        Of the account.
     troubles : Counter of str
         How often what went wrong, in words.
     n_answered, n_lost : int
@@ -94,13 +87,9 @@ class Sender:
         await self._provider.close()
 
     async def send(self, request: Request) -> list[NewAnswer]:
-        """Send a request, again while it fails for the moment.
+        """Send a request, again while it fails for the moment; return what it brought.
 
-        Returns
-        -------
-        list of NewAnswer
-            What it brought, already in the store; empty if another process had
-            the answers meanwhile.
+        That is in the store already, and nothing if another process had it meanwhile.
 
         Raises
         ------

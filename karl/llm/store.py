@@ -40,12 +40,7 @@ _MOMENT_S: Final = 1.0
 
 
 class VoteStore:
-    """Reads and writes a vote store; several processes may share one.
-
-    Parameters
-    ----------
-    path : Path
-        The SQLite file; made if need be.
+    """Reads and writes a vote store, a file that is made if need be; processes may share one.
 
     Raises
     ------

@@ -27,17 +27,7 @@ _AHEAD: Final = 4
 
 
 class Workers:
-    """One go at asking, in one event loop.
-
-    Parameters
-    ----------
-    backend : Backend
-    prompt : Prompt
-    account : Account
-    store : VoteStore
-        The account must be open.
-    stop : Stop
-    """
+    """One go at asking, in one event loop; the account must be open in the store."""
 
     def __init__(
         self, backend: Backend, prompt: Prompt, account: Account, store: VoteStore, stop: Stop
@@ -113,15 +103,7 @@ class Workers:
         )
 
     def report(self) -> None:
-        """Say what went wrong on the way; raise what it came to.
-
-        Raises
-        ------
-        BaseException
-            What stopped it.
-        KarlError
-            If some votes could not be had.
-        """
+        """Say what went wrong on the way; raise what stopped it, or that votes are missing."""
         sender, what = self._sender, f"{self._prompt.kind}s"
         if troubles := ", ".join(f"{n} × {trouble}" for trouble, n in sender.troubles.items() if n):
             _log.warning("%s asked of %s: %s", what, self._backend.name, troubles)

@@ -21,10 +21,6 @@ class Writer:
     on many disks: once for each of thousands of calls, it would take longer
     than the calls. A thread of its own would be no faster, as it would wait for
     the interpreter's lock at every statement.
-
-    Parameters
-    ----------
-    store : VoteStore
     """
 
     def __init__(self, store: VoteStore) -> None:

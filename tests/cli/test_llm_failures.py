@@ -39,6 +39,7 @@ REFUSED = [
     ("key in the address", model("http://127.0.0.1:9/v1", f"llm.api_base='http://127.0.0.1:9/v1?key={SECRET}'"), ("llm.api_base: must hold no password or key",)),
     ("key as a parameter", model("http://127.0.0.1:9/v1", f"llm.params={{api_key: {SECRET}}}"), ("llm.params: 'api_key' is not kept in a configuration", "environment")),
     ("key by itself", model("http://127.0.0.1:9/v1", f"llm.api_key={SECRET}"), ("there is no configuration key 'llm.api_key'", "'llm' has: ")),
+    ("batches, which are gone", model("http://127.0.0.1:9/v1", "llm.batch=true"), ("there is no configuration key 'llm.batch'", "'llm' has: ")),
     ("unknown column", model("http://127.0.0.1:9/v1", "llm.columns=[title,colour]"), ("llm.columns: the catalogue has no column 'colour'", "It has: title, ")),
     ("too many examples", model("http://127.0.0.1:9/v1", "llm.examples=99"), ("llm.examples=99: only ", "Set llm.examples to ")),
     ("no template", model("http://127.0.0.1:9/v1", "llm.template=nowhere.j2"), ("nowhere.j2",)),

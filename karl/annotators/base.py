@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from karl.datasets import Dataset, LabelledPairs, Votes
 from karl.llm.account import Account
-from karl.llm.quote import Estimate
+from karl.llm.estimate import Estimate
 from karl.llm.records import Usage
 
 __all__ = ["Annotation", "Annotator", "Task", "Usage"]

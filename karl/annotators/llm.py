@@ -24,8 +24,8 @@ from karl.datasets import Catalogue, Votes, ordered_pair_keys
 from karl.datasets.catalogue import ITEM_ID, TITLE
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
+from karl.llm.estimate import Estimate
 from karl.llm.question import Question
-from karl.llm.quote import Estimate
 from karl.llm.records import Usage
 from karl.seeds import derive_seed, hash_uniform
 
@@ -85,7 +85,7 @@ class LLM(Backend, Annotator):
     def annotate(self, task: Task) -> Annotation:
         """Ask for votes on pairs; see `Annotator.annotate`."""
         # Imported here as litellm takes seconds: runs without a model do without it.
-        from karl.llm.desk import ask
+        from karl.llm.client import ask
 
         prompt = self._prompt(task)
         if len(task.pairs) == 0:

@@ -10,7 +10,6 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.annotators.llm import LLM
-from karl.errors import ConfigError
 from karl.llm.backend import Backend
 
 __all__ = ["LocalLLM"]
@@ -36,10 +35,6 @@ class LocalLLM(LLM):
         """Make sure that server and model are installed."""
         from karl.llm.embedded import check_installed
 
-        if self.batch:
-            raise ConfigError(
-                "the server of llm=local takes no batches", hint="Set llm.batch=false."
-            )
         check_installed()
 
     @contextmanager

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from karl.datasets import Catalogue, Dataset
 from karl.llm.account import Account
-from karl.llm.quote import Estimate
+from karl.llm.estimate import Estimate
 
 __all__ = ["Cards"]
 

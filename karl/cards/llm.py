@@ -26,8 +26,8 @@ from karl.errors import ConfigError, KarlError
 from karl.llm.account import Account
 from karl.llm.backend import Backend
 from karl.llm.embedded import MODEL_NAME, serve_embedded_model
+from karl.llm.estimate import Estimate
 from karl.llm.question import Question
-from karl.llm.quote import Estimate
 from karl.llm.store import VoteStore
 
 __all__ = ["LLMCards"]
@@ -119,7 +119,7 @@ class LLMCards(Backend, Cards):
             If the provider refuses requests or is down, or no card is valid.
         """
         # Imported here as litellm takes seconds: runs without a model do without it.
-        from karl.llm.desk import ask
+        from karl.llm.client import ask
 
         catalogue = dataset.catalogue
         shown = self._contents(catalogue)
@@ -152,7 +152,7 @@ class LLMCards(Backend, Cards):
         """
         if not self._grows(dataset.catalogue):
             return self._given()
-        from karl.llm.desk import ask
+        from karl.llm.client import ask
 
         prompt = SurveyPrompt()
         with self.reachable() as backend:
@@ -242,7 +242,7 @@ class LLMCards(Backend, Cards):
 
     def _survey_so_far(self, catalogue: Catalogue, account: Account) -> Survey:
         """Return the survey as far as the vote store has its answers."""
-        from karl.llm.desk import question_keys
+        from karl.llm.requests import question_keys
 
         prompt = SurveyPrompt()
         titles = sample_titles(catalogue, self.survey_items)

@@ -7,7 +7,7 @@ imported and called. So a target counts only if karl itself, the user's own
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import is_dataclass
 from functools import cache
 from importlib import import_module
@@ -21,13 +21,10 @@ from karl.config.folders import config_folder, existing_folder
 from karl.errors import ConfigError
 
 __all__ = [
-    "ALIASES",
     "ENTRY_POINTS",
     "TARGET",
     "check_targets",
-    "first_named",
     "is_strategy",
-    "renamed",
     "strategy_class",
 ]
 
@@ -36,14 +33,6 @@ TARGET: Final = "_target_"
 
 ENTRY_POINTS: Final = "karl.strategies"
 """Group of the entry points by which installed packages name modules with strategies."""
-
-ALIASES: Final = {
-    "karl.datasets.cards.NoCards": "karl.cards.none.NoCards",
-    "karl.datasets.cards.RecordedCards": "karl.cards.recorded.RecordedCards",
-    "karl.datasets.demo.source.Demo": "karl.demo.source.Demo",
-    "karl.enrichment.cards.LLMCards": "karl.cards.llm.LLMCards",
-}
-"""Targets of earlier versions, which runs made by these name, and what they are called now."""
 
 _OWN: Final = "karl"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -106,30 +95,6 @@ def strategy_class(key: str, target: str) -> type:
             hint="A strategy is a class that is a dataclass, best one of pydantic's.",
         )
     return found
-
-
-def renamed(settings: Any) -> Any:
-    """Return settings in which targets of earlier versions have their present names."""
-    return _translated(settings, ALIASES)
-
-
-def first_named(settings: Any) -> Any:
-    """Return settings in which targets have the names that they had first.
-
-    What is hashed is this: so no class that moves makes another run of an old one.
-    """
-    return _translated(settings, {present: first for first, present in ALIASES.items()})
-
-
-def _translated(settings: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(settings, dict):
-        new = {key: _translated(value, names) for key, value in settings.items()}
-        if isinstance(new.get(TARGET), str):
-            new[TARGET] = names.get(new[TARGET], new[TARGET])
-        return new
-    if isinstance(settings, list):
-        return [_translated(value, names) for value in settings]
-    return settings
 
 
 def _named(key: str, settings: Any) -> Iterator[tuple[str, Any]]:

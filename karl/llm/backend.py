@@ -34,11 +34,6 @@ class Transport:
         Longest wait, in seconds, that a provider may ask for.
     requests_per_minute, tokens_per_minute : int, optional
         Limits of the provider, which are kept by waiting.
-    batch : bool
-        Whether to send requests as batches: half the price, answers within a
-        day. For OpenAI, Azure and servers that speak OpenAI's protocol.
-    batch_poll_s : float
-        Seconds from one look at a batch to the next.
     """
 
     api_base: str | None = None
@@ -48,8 +43,6 @@ class Transport:
     max_wait_s: float = Field(default=120.0, gt=0)
     requests_per_minute: int | None = Field(default=None, ge=1)
     tokens_per_minute: int | None = Field(default=None, ge=1)
-    batch: bool = False
-    batch_poll_s: float = Field(default=60.0, gt=0)
 
     @field_validator("api_base")
     @classmethod
@@ -87,7 +80,7 @@ class Backend(Transport):
         Further parameters of the request, such as `{reasoning_effort: low}`.
     price_in_usd_per_mtok, price_out_usd_per_mtok : float, optional
         US dollars per million tokens of prompts and of answers; litellm's
-        price list when left out. 0 is free. Batches cost half.
+        price list when left out. 0 is free.
     """
 
     model: str

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from karl.llm.account import Account
 from karl.llm.backend import Backend
-from karl.llm.bounds import TokenBound
-from karl.llm.desk import question_keys
-from karl.llm.jobs import Job, missing_jobs
-from karl.llm.provider import Provider
-from karl.llm.question import Prompt, Question
-from karl.llm.quote import Estimate
+from karl.llm.budget import TokenBound
+from karl.llm.question import Message, Prompt, Question
 from karl.llm.records import Experience
+from karl.llm.requests import Request, missing_requests, question_keys
 from karl.llm.store import VoteStore
 
-__all__ = ["estimate"]
+__all__ = ["Estimate", "estimate"]
 
 # Prompts whose tokens are counted; the others count as their mean.
 _SAMPLE: Final = 100
@@ -25,8 +23,58 @@ _SAMPLE: Final = 100
 _ASSUMED_LATENCY_S: Final = 1.5
 _ASSUMED_SHARE_OF_LONGEST: Final = 0.3
 _MINUTE_S: Final = 60.0
-# Providers promise the answers of a batch within a day.
-_BATCH_S: Final = 86_400.0
+# What adds up in an estimate: whole numbers, and others.
+_COUNTS: Final = ("answers", "stored", "calls", "tokens_in", "tokens_out")
+_AMOUNTS: Final = ("cost_usd", "most_usd", "seconds")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What asking would take.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for.
+    answers : int
+        Answers that are wanted.
+    stored : int
+        Those of them that the vote store has: they cost nothing.
+    calls : int
+        Requests, if no answer is invalid and none fails.
+    tokens_in, tokens_out : int
+        Expected.
+    cost_usd, most_usd : float
+        Expected, and if every answer is as long as it may be.
+    seconds : float
+        Expected, with the configured concurrency and limits.
+    measured : bool
+        Whether tokens and time follow from earlier answers to the same prompt,
+        not from a tokenizer and assumptions.
+    """
+
+    what: str
+    answers: int
+    stored: int
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    cost_usd: float
+    most_usd: float
+    seconds: float
+    measured: bool
+
+    @classmethod
+    def total(cls, parts: Sequence[Estimate]) -> Estimate:
+        """Return the sum of several estimates."""
+        sums = {name: sum(getattr(part, name) for part in parts) for name in (*_COUNTS, *_AMOUNTS)}
+        return cls("total", **sums, measured=all(part.measured for part in parts))
+
+    def times(self, factor: float, what: str) -> Estimate:
+        """Return the estimate of so many times as much."""
+        counts = {name: round(getattr(self, name) * factor) for name in _COUNTS}
+        amounts = {name: getattr(self, name) * factor for name in _AMOUNTS}
+        return replace(self, what=what, **counts, **amounts)
 
 
 def estimate(
@@ -48,6 +96,9 @@ def estimate(
     ConfigError
         If the price of the model is not known.
     """
+    # Imported here as litellm takes seconds, and most who add estimates up make none.
+    from karl.llm.provider import Provider
+
     provider = Provider(backend)
     wanted = question_keys(backend, prompt, questions, votes)
     keys = [key for of_question in wanted.values() for key in of_question]
@@ -62,52 +113,56 @@ def estimate(
         for question, of_question in wanted.items()
     }
     left = {question: of_question for question, of_question in left.items() if of_question}
-    jobs = list(
-        missing_jobs(prompt, left, found, choices=provider.choices, per_request=per_request)
+    requests = list(
+        missing_requests(prompt, left, found, choices=provider.choices, per_request=per_request)
     )
     longest = backend.max_tokens or prompt.max_tokens
-    most_out = sum(longest * len(job.questions) * job.n_choices for job in jobs)
-    tokens_in = _tokens_in(provider, jobs, experience)
+    most_out = sum(longest * len(request.questions) * request.n_choices for request in requests)
+    tokens_in = _tokens_in(provider.count_tokens, requests, experience)
     if experience is None:
         tokens_out, latency = _ASSUMED_SHARE_OF_LONGEST * most_out, _ASSUMED_LATENCY_S
     else:
-        n_answers = sum(len(job.all_keys) for job in jobs)
+        n_answers = sum(len(request.all_keys) for request in requests)
         tokens_out = experience.used.tokens_out / experience.answers * n_answers
         latency = experience.latency_s
     bound = TokenBound()
     most_in = sum(
-        bound.most(job.messages, prompt.schema(len(job.questions)), job.questions) for job in jobs
+        bound.most(request.messages, prompt.schema(len(request.questions)), request.questions)
+        for request in requests
     )
-    prices = provider.batch_prices if backend.batch else provider.prices
+    prices = provider.prices
     return Estimate(
         what=f"{prompt.kind}s",
         answers=len(keys),
         stored=len(keys) - sum(map(len, left.values())),
-        calls=len(jobs),
+        calls=len(requests),
         tokens_in=round(tokens_in),
         tokens_out=round(tokens_out),
         cost_usd=prices.cost(round(tokens_in), round(tokens_out)),
         most_usd=prices.cost(most_in, most_out),
-        seconds=_seconds(backend, len(jobs), tokens_in + tokens_out, latency),
+        seconds=_seconds(backend, len(requests), tokens_in + tokens_out, latency),
         measured=experience is not None,
     )
 
 
-def _tokens_in(provider: Provider, jobs: Sequence[Job], experience: Experience | None) -> float:
+def _tokens_in(
+    count: Callable[[Sequence[Message]], int],
+    requests: Sequence[Request],
+    experience: Experience | None,
+) -> float:
     """Return the tokens of all prompts: as measured, if those had as many questions each."""
     if experience is not None:
-        n_questions, n_calls = sum(len(job.questions) for job in jobs), experience.used.calls
-        if n_questions * n_calls == experience.questions * len(jobs):
-            return experience.used.tokens_in / n_calls * len(jobs)
-    step = max(1, len(jobs) // _SAMPLE)
-    counts = [provider.count_tokens(job.messages) for job in islice(jobs[::step], _SAMPLE)]
-    return sum(counts) / len(counts) * len(jobs) if counts else 0.0
+        n_calls = experience.used.calls
+        n_questions = sum(len(request.questions) for request in requests)
+        if n_questions * n_calls == experience.questions * len(requests):
+            return experience.used.tokens_in / n_calls * len(requests)
+    step = max(1, len(requests) // _SAMPLE)
+    counts = [count(request.messages) for request in islice(requests[::step], _SAMPLE)]
+    return sum(counts) / len(counts) * len(requests) if counts else 0.0
 
 
 def _seconds(backend: Backend, calls: int, tokens: float, latency_s: float) -> float:
     """Return how long it takes: the slowest of concurrency and the provider's limits."""
-    if backend.batch:
-        return _BATCH_S if calls else 0.0
     takes = [calls * latency_s / backend.concurrency]
     if backend.requests_per_minute is not None:
         takes.append(_MINUTE_S * calls / backend.requests_per_minute)

@@ -12,8 +12,6 @@ from karl.llm.backend import Backend
 __all__ = ["Prices", "find_prices"]
 
 _PER_MILLION: Final = 1e6
-# What OpenAI and Azure ask for requests in batches.
-_BATCH_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,32 +26,17 @@ class Prices:
         return tokens_in * self.token_in + tokens_out * self.token_out
 
 
-def find_prices(backend: Backend, listed: Mapping[str, Any], *, batch: bool) -> Prices:
-    """Find out what a model costs.
-
-    Parameters
-    ----------
-    backend : Backend
-        Its stated prices count; a batch costs half of them.
-    listed : mapping
-        litellm's price list of the model. It may have prices of batches; else
-        they cost half.
-    batch : bool
-        Whether requests are sent in batches.
+def find_prices(backend: Backend, listed: Mapping[str, Any]) -> Prices:
+    """Find out what a model costs, by its stated prices or else by litellm's price list of it.
 
     Raises
     ------
     ConfigError
         If neither knows.
     """
-    share = _BATCH_SHARE if batch else 1.0
 
     def price(stated: float | None, name: str) -> float | None:
-        if stated is not None:
-            return share * stated / _PER_MILLION
-        of_batches = listed.get(f"{name}_batches") if batch else None
-        usual = listed.get(name)
-        return of_batches if of_batches is not None or usual is None else share * usual
+        return listed.get(name) if stated is None else stated / _PER_MILLION
 
     token_in = price(backend.price_in_usd_per_mtok, "input_cost_per_token")
     token_out = price(backend.price_out_usd_per_mtok, "output_cost_per_token")

@@ -17,14 +17,7 @@ from karl.llm.prices import Prices, find_prices
 from karl.llm.question import Message
 from karl.llm.redact import redact, redactor
 
-__all__ = [
-    "Completion",
-    "Provider",
-    "Refused",
-    "Transient",
-    "Unanswerable",
-    "translated",
-]
+__all__ = ["Completion", "Provider", "Refused", "Transient", "Unanswerable"]
 
 # Must stand before the import: else litellm asks the network for its price list.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -47,7 +40,6 @@ _SERVER_ERRORS: Final = 500
 # The provider's own limit should strike first; this one is for connections that hang.
 _GRACE_S: Final = 5.0
 _LONGEST_MESSAGE: Final = 500
-_BATCH_PROVIDERS: Final = ("openai", "azure", "hosted_vllm")
 
 
 async def _send_no_second_time(*_: Any, **__: Any) -> NoReturn:
@@ -72,7 +64,6 @@ class Transient(Exception):
 
     Parameters
     ----------
-    message : str
     retry_after : float, optional
         Seconds that the provider asks to wait.
     limited : bool
@@ -107,15 +98,7 @@ class Unanswerable(Exception):
 
 @dataclass(frozen=True)
 class Completion:
-    """An answered request.
-
-    Parameters
-    ----------
-    texts : list of str
-        One for each choice; empty where the model said nothing.
-    tokens_in, tokens_out : int
-        As the provider counted them, else as litellm does.
-    """
+    """An answered request: a text for each choice, and tokens as the provider counted them."""
 
     texts: list[str]
     tokens_in: int
@@ -123,12 +106,7 @@ class Completion:
 
 
 class Provider:
-    """Sends the requests of one backend through litellm.
-
-    Parameters
-    ----------
-    backend : Backend
-    """
+    """Sends the requests of one backend through litellm."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -150,12 +128,7 @@ class Provider:
         ConfigError
             If neither knows.
         """
-        return find_prices(self.backend, self._listed(), batch=False)
-
-    @property
-    def batch_prices(self) -> Prices:
-        """What the model costs in batches; see `prices`."""
-        return find_prices(self.backend, self._listed(), batch=True)
+        return find_prices(self.backend, self._listed())
 
     def _listed(self) -> dict[str, Any]:
         """Return what litellm's price list says of the model."""
@@ -183,11 +156,6 @@ class Provider:
                 hint="Set llm.provider and llm.model, such as openai and gpt-4o-mini; llm=vllm is "
                 "for any server that speaks OpenAI's protocol.",
             ) from error
-        if self.backend.batch and provider not in _BATCH_PROVIDERS:
-            raise ConfigError(
-                f"{model}: no batches can be sent to {provider}",
-                hint=f"Set llm.batch=false; it is for {', '.join(_BATCH_PROVIDERS)}.",
-            )
         _ = self.prices
         if provider == _ANY_SERVER and self.backend.api_base is None:
             raise ConfigError(
@@ -235,7 +203,7 @@ class Provider:
         except TimeoutError as error:
             raise Transient(f"no answer within {timeout:g} s", "time-out") from error
         except Exception as error:
-            raise translated(error, self.backend) from error
+            raise _translated(error, self.backend) from error
         return self._read(response, messages)
 
     async def close(self) -> None:
@@ -253,17 +221,15 @@ class Provider:
             "timeout": backend.timeout_s,
             "num_retries": 0,
             "max_retries": 0,
-        }
-        optional = {
             "temperature": backend.temperature,
             "api_base": backend.api_base,
             "api_version": backend.api_version,
             "n": n if n > 1 else None,
         }
-        request |= {name: value for name, value in optional.items() if value is not None}
-        return request | self.shape(schema) | (backend.params or {})
+        request = {name: value for name, value in request.items() if value is not None}
+        return request | self._shape(schema) | (backend.params or {})
 
-    def shape(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _shape(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return the parameter by which a model keeps to a schema, if it can."""
         if not self.structured:
             return {}
@@ -281,7 +247,7 @@ class Provider:
         return Completion(list(map(self._redact, texts)), int(tokens_in), int(tokens_out))
 
 
-def translated(error: Exception, backend: Backend) -> Exception:
+def _translated(error: Exception, backend: Backend) -> Exception:
     """Turn what litellm raises into one of three errors."""
     status: int | None = getattr(error, "status_code", None)
     message = redact(_plain(str(error)))[:_LONGEST_MESSAGE]

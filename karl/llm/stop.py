@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+
+from karl.errors import ExitCode
 
 __all__ = ["Stop", "Stopped"]
+
+# What a second interruption may take to write down what was in flight.
+_GRACE_S: Final = 5.0
+_INTERRUPTIONS: Final = (signal.SIGINT, signal.SIGTERM)
+_SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 class Stopped(Exception):
@@ -23,6 +33,7 @@ class Stop:
     def __init__(self) -> None:
         self.reason: BaseException | None = None
         self._waiting: set[asyncio.Task[Any]] = set()
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
 
     def halt(self, reason: BaseException) -> None:
         """Stop; the first reason stands."""
@@ -53,23 +64,79 @@ class Stop:
         with self.waiting():
             await asyncio.sleep(seconds)
 
+    def watch_over(self, task: asyncio.Task[Any]) -> None:
+        """Let a second interruption cancel a task of the running loop."""
+        self._running = asyncio.get_running_loop(), task
+
     @contextmanager
     def on_signals(self, tell: Callable[[str], None]) -> Iterator[None]:
-        """Let Ctrl-C stop the sending, and a second one the waiting for answers too."""
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
-        assert main is not None  # noqa: S101
+        """Let Ctrl-C, or SIGTERM, stop the sending, and a second one the waiting for answers too.
 
-        def interrupt() -> None:
-            if self.reason is not None:
-                main.cancel()
+        A thread listens for them, not the event loop, which hears nothing while SQLite waits
+        for another process or while one of its threads looks up an address.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Python tells the main thread only
+            return
+        hearing, told = socket.socketpair()
+        told.setblocking(False)
+        thread = threading.Thread(target=self._listen, args=(hearing, tell), daemon=True)
+        with hearing, told, contextlib.ExitStack() as stack:
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(told.shutdown, socket.SHUT_WR)
+            stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(told.fileno()))
+            for number in _INTERRUPTIONS:
+                stack.callback(signal.signal, number, signal.getsignal(number))
+                signal.signal(number, lambda *_: None)
+            yield
+
+    def _listen(self, hearing: socket.socket, tell: Callable[[str], None]) -> None:
+        """Act on one interruption after the other, until the other end is closed."""
+
+        def stop_sending() -> None:
             tell("stopping after those in flight (Ctrl-C again: at once)")
             self.halt(KeyboardInterrupt())
 
-        # Only the main thread is told of signals.
-        told = threading.current_thread() is threading.main_thread()
-        with contextlib.ExitStack() as stack:
-            for number in (signal.SIGINT, signal.SIGTERM) if told else ():
-                stack.callback(signal.signal, number, signal.getsignal(number))
-                loop.add_signal_handler(number, interrupt)
-                stack.callback(loop.remove_signal_handler, number)
-            yield
+        def stop_waiting() -> None:
+            if self._running is not None:
+                self._running[1].cancel()
+
+        if _interrupted(hearing):
+            self._in_loop(stop_sending)
+            if _interrupted(hearing):
+                self._in_loop(stop_waiting)
+                hearing.settimeout(_GRACE_S)
+                with contextlib.suppress(TimeoutError):
+                    if not _interrupted(hearing):
+                        return  # it has come to its end
+                _end_process()
+
+    def _in_loop(self, do: Callable[[], None]) -> None:
+        """Have the event loop do something, or do it here while there is none."""
+        if self._running is None:
+            do()
+            return
+        with contextlib.suppress(RuntimeError):  # it is closed: there is nothing left to stop
+            self._running[0].call_soon_threadsafe(do)
+
+
+def _interrupted(hearing: socket.socket) -> bool:
+    """Wait for an interruption, which is a byte; False once the other end is closed."""
+    while byte := hearing.recv(1):
+        if byte[0] in _INTERRUPTIONS:
+            return True
+    return False
+
+
+def _end_process() -> None:
+    """End the process here and now, as what it waits for may hang for minutes.
+
+    Nothing is lost by it: a process may be killed at any moment, and the next one counts the
+    calls that were in flight as spent.
+    """
+    if sys.stderr.isatty():
+        sys.stderr.write(_SHOW_CURSOR)
+    sys.stderr.write("karl: interrupted; the same command goes on where this one stopped\n")
+    sys.stderr.flush()
+    os._exit(ExitCode.INTERRUPTED)

@@ -11,17 +11,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from karl.errors import KarlError, UsageError
-from karl.llm.batch_rows import BatchRows, as_list, now
+from karl.llm.migrations import CannotMigrate, migrate
 from karl.llm.records import (
-    SCHEMA,
-    VERSION,
     Call,
     Claim,
     Experience,
@@ -40,13 +39,8 @@ _RESTORE: Final = "Restore it from a backup, or move it away to start an empty o
 _MOMENT_S: Final = 1.0
 
 
-class VoteStore(BatchRows):
-    """Reads and writes a vote store; several processes may share one.
-
-    Parameters
-    ----------
-    path : Path
-        The SQLite file; made if need be.
+class VoteStore:
+    """Reads and writes a vote store, a file that is made if need be; processes may share one.
 
     Raises
     ------
@@ -65,10 +59,11 @@ class VoteStore(BatchRows):
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
                 with self.transaction():
-                    self._prepare()
-        except (sqlite3.Error, OSError) as error:
+                    migrate(self._db)
+        except (sqlite3.Error, OSError, CannotMigrate) as error:
             raise KarlError(
-                f"{path} cannot be used as a vote store: {error}", hint=_RESTORE
+                f"{path} cannot be used as a vote store: {error}",
+                hint=error.hint if isinstance(error, CannotMigrate) else _RESTORE,
             ) from error
 
     def close(self) -> None:
@@ -133,7 +128,7 @@ class VoteStore(BatchRows):
         rows = self._db.execute(
             "SELECT question, vote, value, raw, call, repaired FROM answers "
             "WHERE question IN (SELECT value FROM json_each(?)) ORDER BY id",
-            (as_list({question for question, _ in wanted}),),
+            (_as_list({question for question, _ in wanted}),),
         )
         return {
             (question, vote): Stored(
@@ -146,31 +141,32 @@ class VoteStore(BatchRows):
     def claim(self, call: Call) -> Claim:
         """Write a call down before it is sent, inside a transaction.
 
-        Nothing is written if an answer has come in meanwhile, if another process
-        that is alive has asked the same, or if a batch may still bring it.
+        Nothing is written if an answer has come in meanwhile, or if another process
+        that is alive has asked the same.
         """
         found = self.find(call.keys)
         answered = tuple(key for key in call.keys if key in found and found[key].final)
-        in_batches = self.held(call.keys)
-        held = tuple(key for key in call.keys if key in in_batches)
-        apart = (key for key in call.keys if key not in in_batches)
-        busy = tuple(key for key in apart if self._is_busy(key, call.account))
-        if answered or busy or held:
-            return Claim(None, answered, busy, held)
-        most = call.most
-        row = self._db.execute(
-            "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
-            "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(call.account, call.kind, call.model, call.prompt, now()),
-                *(most.tokens_in, most.tokens_out, most.cost_usd),
-            ),
-        )
-        number = row.lastrowid
+        busy = tuple(key for key in call.keys if self._is_busy(key, call.account))
+        if answered or busy:
+            return Claim(None, answered, busy)
+        number = self._add_call(call)
         self._db.executemany(
             "INSERT INTO claims VALUES (?, ?, ?)", [(number, *k) for k in call.keys]
         )
         return Claim(number)
+
+    def _add_call(self, call: Call) -> int:
+        most = call.most
+        number = self._db.execute(
+            "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
+            "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(call.account, call.kind, call.model, call.prompt, _now()),
+                *(most.tokens_in, most.tokens_out, most.cost_usd),
+            ),
+        ).lastrowid
+        assert number is not None  # noqa: S101  it has just been inserted
+        return number
 
     def settle(self, outcome: Outcome, answers: Sequence[NewAnswer] = ()) -> None:
         """Write down how a call ended and what it brought, inside a transaction.
@@ -181,7 +177,7 @@ class VoteStore(BatchRows):
         self._db.execute(
             "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(outcome.call, outcome.state, now(), used.tokens_in, used.tokens_out),
+                *(outcome.call, outcome.state, _now(), used.tokens_in, used.tokens_out),
                 *(used.cost_usd, outcome.latency_s, _whole(outcome.message)),
             ),
         )
@@ -208,13 +204,9 @@ class VoteStore(BatchRows):
 
         It takes the place of an earlier one.
         """
-        row = self._db.execute(
-            "INSERT INTO calls (account, kind, model, prompt, sent_at, max_tokens_in, "
-            "max_tokens_out, max_cost_usd) VALUES (?, ?, ?, ?, ?, 0, 0, 0)",
-            (account, answer.kind, answer.model, answer.prompt, now()),
+        number = self._add_call(
+            Call(account, answer.kind, answer.model, answer.prompt, (), Usage())
         )
-        number = row.lastrowid
-        assert number is not None  # noqa: S101  it has just been inserted
         self.settle(Outcome(number, "answered", Usage(), seconds))
         self.add(answer, number)
 
@@ -239,13 +231,13 @@ class VoteStore(BatchRows):
         rows = self._db.execute(
             "SELECT question, vote, call FROM answers "
             "WHERE question IN (SELECT value FROM json_each(?))",
-            (as_list({question for question, _ in wanted}),),
+            (_as_list({question for question, _ in wanted}),),
         )
         calls = {call for question, vote, call in rows if (question, vote) in wanted}
         return self._sum(
             "SELECT count(*), total(tokens_in), total(tokens_out), total(cost_usd) "
             "FROM outcomes WHERE call IN (SELECT value FROM json_each(?))",
-            as_list(calls),
+            _as_list(calls),
         )
 
     def fewest_tokens_in(self, model: str, prompt: str) -> int | None:
@@ -277,15 +269,6 @@ class VoteStore(BatchRows):
         calls, tokens_in, tokens_out, cost = self._db.execute(query, (value,)).fetchone()
         return Usage(calls, int(tokens_in), int(tokens_out), cost).rounded()
 
-    def _prepare(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in SCHEMA.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-        elif version != VERSION:
-            raise sqlite3.DatabaseError(f"its format is {version}, this karl knows {VERSION}")
-
     def _is_busy(self, key: Key, account: str) -> bool:
         owners = self._db.execute(
             "SELECT DISTINCT account FROM claims JOIN calls ON calls.id = claims.call "
@@ -295,35 +278,21 @@ class VoteStore(BatchRows):
         ).fetchall()
         return any(self._is_alive(owner) for (owner,) in owners)
 
-    @contextmanager
-    def acting_for(self, account: str) -> Iterator[bool]:
-        """Keep other processes from asking on an account; yields whether none does already."""
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._lock(f"{account}.lock"))
-            except Timeout:
-                free = False
-            else:
-                free = True
-            yield free
-
     def _is_alive(self, account: str) -> bool:
         """Whether a process asks on an account; if none does, its open calls are lost."""
-        with self.acting_for(account) as free:
-            if free:
+        try:
+            with self._lock(f"{account}.lock"):
                 self._bury(account)
-        return not free
+        except Timeout:
+            return True
+        return False
 
     def _bury(self, account: str) -> int:
-        """Declare the open calls of an account lost; its lock must be held.
-
-        Those of a batch that was sent are not: the provider goes on with it.
-        """
-        self._end_unsent_batches(account)
+        """Declare the open calls of an account lost; its lock must be held."""
         return self._end_open(account, lost=True, message="in flight when its process was killed")
 
     def _end_open(self, account: str, *, lost: bool, message: str) -> int:
-        """End the open calls of an account that are in no batch; return how many there were.
+        """End the open calls of an account; return how many there were.
 
         Those that are lost count with the most that they can have taken, others with nothing.
         """
@@ -331,9 +300,8 @@ class VoteStore(BatchRows):
         return self._db.execute(
             "INSERT INTO outcomes (call, state, at, tokens_in, tokens_out, cost_usd, message) "
             "SELECT id, ?, ?, ? * max_tokens_in, ? * max_tokens_out, ? * max_cost_usd, ? "
-            "FROM calls WHERE account = ? AND id NOT IN (SELECT call FROM outcomes) "
-            "AND id NOT IN (SELECT call FROM calls_in_batches)",
-            ("lost" if lost else "failed", now(), *3 * [share], message, account),
+            "FROM calls WHERE account = ? AND id NOT IN (SELECT call FROM outcomes)",
+            ("lost" if lost else "failed", _now(), *3 * [share], message, account),
         ).rowcount
 
     def _lock(self, name: str, patience_s: float = 0) -> FileLock:
@@ -345,3 +313,12 @@ class VoteStore(BatchRows):
 def _whole(text: str | None) -> str | None:
     """Return a text without halves of characters: models cut emoji apart, no file holds one."""
     return None if text is None else text.encode(errors="replace").decode()
+
+
+def _as_list(values: Iterable[str | int]) -> str:
+    """Return values as SQLite's json_each takes them: one parameter however many."""
+    return json.dumps(sorted(values))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -11,7 +11,7 @@ from karl.llm.store import VoteStore
 __all__ = ["Writer"]
 
 T = TypeVar("T")
-_Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Write = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Writer:
@@ -21,46 +21,42 @@ class Writer:
     on many disks: once for each of thousands of calls, it would take longer
     than the calls. A thread of its own would be no faster, as it would wait for
     the interpreter's lock at every statement.
-
-    Parameters
-    ----------
-    store : VoteStore
     """
 
     def __init__(self, store: VoteStore) -> None:
         self._store = store
-        self._jobs: list[_Job] = []
+        self._waiting: list[_Write] = []
 
-    async def write(self, job: Callable[[], T]) -> T:
+    async def write(self, change: Callable[[], T]) -> T:
         """Carry out a function that writes to the store; return what it returns.
 
         A write that was begun is carried out, even if who waits for it is cancelled.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        if not self._jobs:
+        if not self._waiting:
             # Once everything else that is due has had its turn, and may have added writes.
             loop.call_soon(self.flush)
-        self._jobs.append((job, future))
+        self._waiting.append((change, future))
         return await asyncio.shield(future)
 
     def flush(self) -> None:
         """Carry out all writes that wait."""
-        batch, self._jobs = self._jobs, []
-        if batch:
-            self._carry_out(batch)
+        together, self._waiting = self._waiting, []
+        if together:
+            self._carry_out(together)
 
-    def _carry_out(self, batch: list[_Job]) -> None:
+    def _carry_out(self, together: list[_Write]) -> None:
         try:
             with self._store.transaction():
-                results = [job() for job, _ in batch]
+                results = [change() for change, _ in together]
         except Exception as error:
-            if len(batch) > 1:  # one bad write must not take the others with it
-                for single in batch:
+            if len(together) > 1:  # one bad write must not take the others with it
+                for single in together:
                     self._carry_out([single])
-            elif not batch[0][1].cancelled():
-                batch[0][1].set_exception(error)
+            elif not together[0][1].cancelled():
+                together[0][1].set_exception(error)
             return
-        for (_, future), result in zip(batch, results, strict=True):
+        for (_, future), result in zip(together, results, strict=True):
             if not future.cancelled():
                 future.set_result(result)

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from karl.config.build import TRACKING
 from karl.config.compose import GROUPS_KEY, compose_config, flatten, parse_overrides
-from karl.config.targets import first_named
+from karl.config.former import first_named
 from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.llm.backend import Transport

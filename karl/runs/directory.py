@@ -15,7 +15,7 @@ import yaml
 
 from karl.config.build import GROUPS, TRACKING, build
 from karl.config.compose import GROUPS_KEY, differences
-from karl.config.targets import renamed
+from karl.config.former import in_present_terms
 from karl.datasets import Dataset
 from karl.errors import ConfigError, KarlError, UsageError
 from karl.experiments import Experiment
@@ -362,7 +362,7 @@ def read_config(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{file} is no whole configuration", hint="Restore it, or choose another --name."
         )
-    return {str(key): renamed(value) for key, value in config.items()}
+    return in_present_terms(config)
 
 
 def _is_plain(config: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from karl.cards import Cards
 from karl.datasets import Catalogue, Dataset, LabelledPairs
 from karl.experiments import Experiment
 from karl.llm.account import Account
-from karl.llm.quote import Estimate
+from karl.llm.estimate import Estimate
 from karl.runs.directory import Run
 from karl.samplers import PastRound
 from karl.stages.artefacts import SEED_ROUND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from karl.config.targets import first_named
+from karl.config.former import first_named
 from karl.errors import KarlError
 from karl.files import hash_json, read_json, write_json
 from karl.runs.directory import Run

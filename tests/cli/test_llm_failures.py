@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import signal
 import socket
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,10 +23,8 @@ from cli.llm_shop import (
 from cli.small_shop import done, finish, karl, results, start
 from llm.asking import rows, states
 from llm.loopback import Loopback, serve
-from tenacity import wait_random_exponential
 
-from karl.llm import courier
-from karl.llm.pace import Breaker
+from karl.llm import sender
 
 NAME = ("--name", "unlucky")
 RUN = RUNS / "unlucky"
@@ -42,6 +39,7 @@ REFUSED = [
     ("key in the address", model("http://127.0.0.1:9/v1", f"llm.api_base='http://127.0.0.1:9/v1?key={SECRET}'"), ("llm.api_base: must hold no password or key",)),
     ("key as a parameter", model("http://127.0.0.1:9/v1", f"llm.params={{api_key: {SECRET}}}"), ("llm.params: 'api_key' is not kept in a configuration", "environment")),
     ("key by itself", model("http://127.0.0.1:9/v1", f"llm.api_key={SECRET}"), ("there is no configuration key 'llm.api_key'", "'llm' has: ")),
+    ("batches, which are gone", model("http://127.0.0.1:9/v1", "llm.batch=true"), ("there is no configuration key 'llm.batch'", "'llm' has: ")),
     ("unknown column", model("http://127.0.0.1:9/v1", "llm.columns=[title,colour]"), ("llm.columns: the catalogue has no column 'colour'", "It has: title, ")),
     ("too many examples", model("http://127.0.0.1:9/v1", "llm.examples=99"), ("llm.examples=99: only ", "Set llm.examples to ")),
     ("no template", model("http://127.0.0.1:9/v1", "llm.template=nowhere.j2"), ("nowhere.j2",)),
@@ -104,9 +102,7 @@ def test_a_key_that_becomes_invalid_on_the_way_keeps_the_answers(
 def test_a_server_that_is_down_is_one_message(
     labelled: Labelled, shop: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Short, but long enough for some requests to be waiting whenever a probe fails.
-    monkeypatch.setattr(courier, "Breaker", partial(Breaker, pauses_s=(0.1,) * 6))
-    monkeypatch.setattr(courier, "_BACKOFF", wait_random_exponential(multiplier=0.2, max=0.2))
+    monkeypatch.setattr(sender, "_PAUSES_S", (0.05,))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
     down = karl("run", *plain(shop), *model(nobody), *NAME)

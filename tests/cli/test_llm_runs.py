@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from cli.llm_shop import (
     A_ROUND,
     PRICE_IN,
@@ -69,6 +70,19 @@ def test_a_finished_run_asks_nothing_again(
         done(karl("run", *arguments, *NAME))
     assert loopback.counts()["requests"] == 0
     assert results(whole) == results(labelled.folder)
+
+
+def test_a_run_with_keys_of_an_earlier_version_goes_on_without_them(
+    shop: Path, loopback: Loopback
+) -> None:
+    done(karl("run", *asking(shop, loopback, "budget.rounds=1"), *NAME))
+    file = RUNS / "whole/config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["llm"] |= {"batch": False, "batch_poll_s": 60.0}
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    done(karl("run", *asking(shop, loopback, "budget.rounds=2"), *NAME))
+    assert "batch" not in file.read_text()
+    assert loopback.counts()["requests"] == 2 * A_ROUND
 
 
 def test_a_run_that_was_deleted_costs_nothing_again(

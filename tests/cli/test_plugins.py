@@ -10,7 +10,7 @@ import pytest
 import yaml
 from cli.small_shop import done, karl, settings
 
-from karl.config.targets import ALIASES
+from karl.config.former import ALIASES
 
 MODULE = """
 from pydantic.dataclasses import dataclass

@@ -204,7 +204,7 @@ class TestCardsOfTheRunsOwnModel:
 
 def test_transport_may_change_during_a_run_and_nothing_else_of_a_model() -> None:
     transport = {part.name for part in fields(Transport)}
-    assert {"api_base", "concurrency", "batch"} <= transport
+    assert {"api_base", "concurrency", "timeout_s"} <= transport
     for name in (part.name for part in fields(Backend)):
         for group in ("llm", "cards"):
             assert is_changeable(f"{group}.{name}") == (name in transport)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from karl.config import targets
 from karl.config.build import build_strategy
 from karl.config.compose import compose_config, group_options
-from karl.config.targets import check_targets, first_named, renamed
+from karl.config.targets import check_targets
 from karl.errors import ConfigError
-from karl.runs.names import default_name
 
 MODULE = """
 from dataclasses import dataclass as plain
@@ -190,25 +187,3 @@ class TestInstalledPackages:
         install(module)
         with pytest.raises(ConfigError, match="is no strategy"):
             build_strategy("sampler", {"_target_": f"{module}.function"})
-
-
-def test_targets_of_earlier_versions_have_their_present_names(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(targets.ALIASES, "karl.old.Old", "karl.samplers.margin.Margin")
-    old: dict[str, Any] = {
-        "_target_": "karl.old.Old",
-        "parts": [{"a": {"_target_": "karl.old.Old"}}],
-    }
-    new = renamed(old)
-    assert new["_target_"] == new["parts"][0]["a"]["_target_"] == "karl.samplers.margin.Margin"
-    assert old["_target_"] == "karl.old.Old"
-    assert renamed({"_target_": ["karl.old.Old"]}) == {"_target_": ["karl.old.Old"]}
-    assert first_named(new) == old
-
-
-def test_no_class_that_moves_makes_another_run_of_an_old_one() -> None:
-    config = compose_config([])
-    old = first_named(config)
-    assert renamed(old) == config != old
-    assert default_name(old) == default_name(config)

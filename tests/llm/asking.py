@@ -9,21 +9,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from functools import partial
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llm.small_prompt import SmallPrompt
-from tenacity import wait_random_exponential
 
 from karl.config.settings import Budget
-from karl.llm import courier
-from karl.llm.account import Account
+from karl.llm import sender
+from karl.llm.account import Account, Progress
 from karl.llm.backend import Backend
-from karl.llm.desk import Answers, ask
-from karl.llm.pace import Breaker
+from karl.llm.client import Answers, ask
 from karl.llm.question import Question
 from karl.llm.store import VoteStore
 
@@ -33,7 +31,7 @@ STORE = "votes.sqlite"
 
 # Forked from a process that has imported everything, so that each starts at once.
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["karl.llm.desk"])
+_processes.set_forkserver_preload(["karl.llm.client"])
 
 
 def backend(url: str, **options: Any) -> Backend:
@@ -99,8 +97,7 @@ def texts(log: Iterable[dict[str, Any]]) -> Counter[str]:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait milliseconds where a provider that fails is given seconds."""
-    monkeypatch.setattr(courier, "_BACKOFF", wait_random_exponential(multiplier=0.002, max=0.02))
-    monkeypatch.setattr(courier, "Breaker", partial(Breaker, pauses_s=(0.01,) * 6))
+    monkeypatch.setattr(sender, "_PAUSES_S", (0.002, 0.004, 0.008, 0.02))
 
 
 def start(do: Callable[..., None], *arguments: object, **options: object) -> BaseProcess:
@@ -119,16 +116,21 @@ def ask_here(
     concurrency: int = 16,
     **options: Any,
 ) -> None:
-    """Ask, as the whole work of a process; what is logged goes to a file NAME.log."""
+    """Ask, as the whole work of a process; what is logged and noted goes to a file NAME.log."""
     logging.basicConfig(
         filename=folder / f"{name}.log", format="%(message)s", level=logging.WARNING
     )
+
+    def watch(progress: Progress) -> None:
+        if progress.note:
+            logging.warning(progress.note)
+
     try:
         ask(
             backend(url, concurrency=concurrency, **options),
             PROMPT,
             asked,
-            account(folder, name),
+            replace(account(folder, name), watch=watch),
             votes=n_votes,
         )
     except KeyboardInterrupt:

@@ -44,32 +44,12 @@ class Loopback:
         entries: list[dict[str, Any]] = self.call("GET", "/control/log")
         return entries
 
-    def batches(self) -> list[dict[str, Any]]:
-        """Return the batches since the last reset, the latest first."""
-        found: list[dict[str, Any]] = self.call("GET", "/v1/batches")["data"]
-        return found
-
-    def content(self, batch: dict[str, Any]) -> bytes:
-        """Return the file of a batch's requests."""
-        path = f"{self.url}/files/{batch['input_file_id']}/content"
-        with _opener.open(path, timeout=30) as response:
-            found: bytes = response.read()
-        return found
-
-    def lines(self, batch: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the requests of a batch."""
-        return [json.loads(line) for line in self.content(batch).splitlines()]
-
-    def plan_batch(self, **plan: Any) -> None:
-        """Say what becomes of the next batch: see `Batches.plan`."""
-        self.call("POST", "/control/batches", plan)
-
     def counts(self) -> dict[str, Any]:
         counts: dict[str, Any] = self.call("GET", "/control/counts")
         return counts
 
     def reset(self) -> None:
-        """Forget requests, rules, files and batches."""
+        """Forget requests and rules."""
         self.call("POST", "/control/reset", {})
 
     def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loopback_answers import all_texts, completion, last_question, schema_of
-from loopback_batches import Batches
 from loopback_http import BadRequest, Request, head, parse, waits_for_continue
 
 STATUSES: Final = {
@@ -144,22 +143,14 @@ class Server:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.record = Record()
-        self.batches = Batches(self._answer_line, options.batch_polls)
 
     def completion(self, body: Mapping[str, Any], number: int, fault: str | None) -> dict[str, Any]:
         seed, most = self.options.seed, self.options.max_choices
         return completion(body, number, seed=seed, max_choices=most, fault=fault)
 
-    def _answer_line(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        rule = self.record.fault_for(body)
-        if rule is not None and rule.fault in STATUSES:
-            return error_body(rule, "")
-        return 200, self.completion(body, 0, None if rule is None else rule.fault)
-
     def plain(self, request: Request) -> tuple[int, Any]:
         """Answer whatever is no chat request: status, and bytes or what to write as JSON."""
-        parts = request.path.strip("/").split("/")
-        match request.method, parts:
+        match request.method, request.path.strip("/").split("/"):
             case "GET", ["v1", "models"]:
                 model = {"id": "loopback", "object": "model", "owned_by": "loopback"}
                 return 200, {"object": "list", "data": [model]}
@@ -168,36 +159,13 @@ class Server:
                 return 200, {}
             case "POST", ["control", "reset"]:
                 self.record = Record()
-                self.batches.reset()
                 return 200, {}
             case "GET", ["control", "log"]:
                 return 200, [entry.as_json() for entry in self.record.log]
             case "GET", ["control", "counts"]:
                 return 200, self.record.counts()
-            case "POST", ["v1", "files"]:
-                return 200, self.batches.upload(request.headers["content-type"], request.body)
-            case "POST", ["control", "batches"]:
-                self.batches.plan = json.loads(request.body)
-                return 200, {}
-            case "POST", ["v1", "batches"]:
-                created = self.batches.create(json.loads(request.body))
-                if self.batches.plan.pop("unheard", False):
-                    return 500, {"error": {"message": "The server had an error."}}
-                return 200, created
-            case "GET", ["v1", "batches"]:
-                return 200, self.batches.all()
-            case "GET", ["v1", "batches", batch_id]:
-                found: Any = self.batches.poll(batch_id)
-            case "GET", ["v1", "files", file_id]:
-                found = self.batches.file(file_id)
-            case "GET", ["v1", "files", file_id, "content"]:
-                found = self.batches.contents.get(file_id)
-            case _:
-                found = None
-        if found is None:
-            message = f"nothing at {request.method} {request.path}"
-            return 404, {"error": {"message": message, "type": "invalid_request_error"}}
-        return 200, found
+        message = f"nothing at {request.method} {request.path}"
+        return 404, {"error": {"message": message, "type": "invalid_request_error"}}
 
 
 class Connection(asyncio.Protocol):
@@ -342,7 +310,6 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.05, help="seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--max-choices", type=int)
-    parser.add_argument("--batch-polls", type=int, default=2)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(parser.parse_args()))
 

@@ -8,7 +8,7 @@ from llm.asking import PROMPT, account, backend, questions
 from llm.loopback import Loopback
 
 from karl.errors import BudgetExhausted, ConfigError
-from karl.llm.desk import ask
+from karl.llm.client import ask
 from karl.llm.estimate import Estimate, estimate
 from karl.llm.question import Question
 

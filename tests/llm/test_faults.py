@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from llm.asking import (
 from llm.loopback import Loopback
 
 from karl.errors import KarlError
-from karl.llm.desk import ask
+from karl.llm import sender
+from karl.llm.client import ask
 
 ASKED = questions(12)
 VOTES = 3
@@ -37,6 +39,8 @@ FAILED = {
     "408": "status 408",
     "409": "status 409",
 }
+PAUSES_S = sender._PAUSES_S
+
 BROKEN = "time-out or broken connection"
 LOST = ("reset", "reset_after", "close", "stall", "truncated_body")
 INVALID = ("truncated_json", "wrong_label", "prose", "empty", "null", "refusal")
@@ -238,18 +242,18 @@ def test_a_request_that_is_refused_is_not_sent_again(
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "close"])
-def test_a_provider_that_is_down_is_not_hammered(
+def test_a_provider_that_is_down_is_not_asked_for_ever(
     fault: str, loopback: Loopback, tmp_path: Path
 ) -> None:
-    model = backend(loopback.url, concurrency=8)
+    model = backend(loopback.url, concurrency=8, retries=3)
     ask(model, PROMPT, ASKED[:3], account(tmp_path), votes=VOTES)
     loopback.reset()
     loopback.faults({"fault": fault, "times": -1})
-    with pytest.raises(KarlError, match="the provider is down") as down:
+    with pytest.raises(KarlError, match="the provider is down: 5 requests in a row") as down:
         ask(model, PROMPT, ASKED, account(tmp_path), votes=VOTES)
     assert "Run the same command later" in str(down.value)
-    # Ten in a row, those that were in flight then, and six probes.
-    assert len(loopback.log()) <= 10 + 7 + 6
+    # Four attempts each of those in flight, and what was begun before the fifth gave up.
+    assert len(loopback.log()) <= 2 * 4 * 8
     assert len(votes(tmp_path / STORE)) == 9
     loopback.reset()
     ask(model, PROMPT, ASKED, account(tmp_path), votes=VOTES)
@@ -257,11 +261,19 @@ def test_a_provider_that_is_down_is_not_hammered(
     assert len(loopback.log()) == (len(ASKED) - 3) * VOTES
 
 
-def test_a_provider_that_comes_back_is_asked_on(loopback: Loopback, tmp_path: Path) -> None:
-    loopback.faults({"fault": "503", "times": 13})
-    ask(backend(loopback.url, concurrency=8), PROMPT, ASKED, account(tmp_path), votes=VOTES)
-    assert len(votes(tmp_path / STORE)) == len(ASKED) * VOTES
-    assert states(tmp_path / STORE) == {"answered": 36, "failed": 13}
+def test_an_outage_shorter_than_the_pauses_of_a_request_changes_no_vote(
+    loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A hundredth of the real pauses and jitter, which add up to 46 seconds at least.
+    monkeypatch.setattr(sender, "_PAUSES_S", tuple(pause / 100 for pause in PAUSES_S))
+    loopback.faults({"fault": "503", "times": -1})
+    ends = threading.Timer(0.4, loopback.faults)
+    ends.start()
+    ask(backend(loopback.url, concurrency=16), PROMPT, ASKED, account(tmp_path), votes=VOTES)
+    ends.join()
+    found = states(tmp_path / STORE)
+    assert found["answered"] == len(votes(tmp_path / STORE)) == len(ASKED) * VOTES
+    assert found.keys() == {"answered", "failed"}
 
 
 def test_one_question_that_always_fails_does_not_keep_the_others(
@@ -280,7 +292,7 @@ def test_one_question_that_always_fails_does_not_keep_the_others(
 
 
 def test_a_server_that_is_not_there_costs_nothing(tmp_path: Path) -> None:
-    model = backend("http://127.0.0.1:9/v1", concurrency=2)
+    model = backend("http://127.0.0.1:9/v1", concurrency=2, retries=2)
     with pytest.raises(KarlError, match="the provider is down"):
         ask(model, PROMPT, ASKED, account(tmp_path))
     assert states(tmp_path / STORE).keys() == {"failed"}

@@ -4,9 +4,11 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -27,14 +29,17 @@ from llm.asking import (
 )
 from llm.loopback import Loopback
 
-from karl.llm.desk import ask, question_keys
+from karl.llm.client import ask
 from karl.llm.question import Question
+from karl.llm.requests import question_keys
 from karl.llm.store import VoteStore
 
 ASKED = questions(120)
 VOTES = 3
 KILLS = 20
 CONCURRENCY = 16
+# In which a process ends after a second interruption, also on a busy machine.
+SECONDS = 20
 
 
 def wait_for(condition: Callable[[], bool], process: BaseProcess) -> None:
@@ -123,16 +128,24 @@ def test_a_killed_process_leaves_the_answers_that_it_got(
     assert found.items() <= votes(tmp_path / STORE).items()
 
 
+def interrupt(process: BaseProcess, folder: Path, number: int) -> None:
+    """Interrupt a process, and wait until it has noticed: two of a kind at once are one."""
+    log = folder / "run.log"
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    wait_for(lambda: log.exists() and "stopping after those in flight" in log.read_text(), process)
+
+
 def signalled(server: Loopback, folder: Path, number: int, again: int | None = None) -> int | None:
     """Interrupt a process while requests are in flight; return its exit status."""
     process = asking(server, folder)
     wait_for(lambda: server.counts()["requests"] > 40, process)
-    assert process.pid is not None
-    os.kill(process.pid, number)
+    interrupt(process, folder, number)
     if again is not None:
-        # The first one is noticed by then: nothing more is sent.
-        wait_for(lambda: server.counts()["in_flight"] < CONCURRENCY, process)
+        assert process.pid is not None
         os.kill(process.pid, again)
+        process.join(SECONDS)
+        assert process.exitcode is not None
     return ended(process)
 
 
@@ -157,10 +170,31 @@ def test_a_second_interruption_gives_up_the_answers_in_flight(
     slow_server.faults({"fault": "stall", "every": 20, "times": 2})
     assert signalled(slow_server, tmp_path, number, number) == 130
     count = states(tmp_path / STORE)
-    assert 2 <= count["lost"] <= CONCURRENCY
-    assert count["open"] == 0
-    assert reported(tmp_path, "calls got no answer but may have been billed") == count["lost"]
+    if count["open"] == 0:  # else the machine is so busy that the process was ended the hard way
+        assert 2 <= count["lost"] <= CONCURRENCY
+        assert reported(tmp_path, "calls got no answer but may have been billed") == count["lost"]
     slow_server.faults()
+    assert ended(asking(slow_server, tmp_path)) == 0
+    check_that_every_vote_was_paid_once(slow_server, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interruption_ends_a_process_that_hangs(
+    number: int, slow_server: Loopback, tmp_path: Path
+) -> None:
+    process = asking(slow_server, tmp_path)
+    wait_for(lambda: slow_server.counts()["requests"] > 40, process)
+    # As SQLite waits for two minutes, Python's own handlers of signals wait too.
+    with closing(sqlite3.connect(tmp_path / STORE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        wait_for(lambda: slow_server.counts()["in_flight"] == 0, process)
+        assert process.pid is not None
+        for _ in range(2):
+            os.kill(process.pid, number)
+            time.sleep(0.5)
+        process.join(SECONDS)
+        assert process.exitcode == 130
+        other.execute("ROLLBACK")
     assert ended(asking(slow_server, tmp_path)) == 0
     check_that_every_vote_was_paid_once(slow_server, tmp_path)
 

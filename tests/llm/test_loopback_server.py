@@ -275,38 +275,6 @@ def test_a_connection_is_kept_and_takes_chunked_and_pipelined_requests(loopback:
     assert [entry["text"] for entry in loopback.log()] == ["q", "q", "q"]
 
 
-def test_a_batch_is_answered_after_a_few_looks(loopback: Loopback) -> None:
-    texts = ["one", "two", "three"]
-    lines = [
-        {"custom_id": text, "method": "POST", "url": CHAT, "body": asking(text)} for text in texts
-    ]
-    content = "".join(json.dumps(line) + "\n" for line in lines)
-    form = (
-        '--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
-        '--x\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n'
-        f"Content-Type: application/octet-stream\r\n\r\n{content}\r\n--x--\r\n"
-    )
-    connection = HTTPConnection("127.0.0.1", loopback.port, timeout=10)
-    with closing(connection):
-        headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        connection.request("POST", "/v1/files", form, headers)
-        uploaded = json.load(connection.getresponse())
-        assert uploaded["bytes"] == len(content)
-        loopback.faults({"fault": "400", "match": "two"})
-        wanted = {"input_file_id": uploaded["id"], "endpoint": CHAT, "completion_window": "24h"}
-        batch = loopback.call("POST", "/v1/batches", wanted)
-        seen = [batch["status"]]
-        while seen[-1] != "completed":
-            batch = loopback.call("GET", f"/v1/batches/{batch['id']}")
-            seen.append(batch["status"])
-        assert seen == ["validating", "in_progress", "completed"]
-        connection.request("GET", f"/v1/files/{batch['output_file_id']}/content")
-        answers = [json.loads(line) for line in connection.getresponse().read().splitlines()]
-    bodies = {each["custom_id"]: contents(each["response"]["body"]) for each in answers}
-    assert bodies == {text: contents(ask(loopback, text)) for text in ("one", "three")}
-    assert batch["request_counts"] == {"total": 3, "completed": 2, "failed": 1}
-
-
 def test_it_ends_when_its_standard_input_closes() -> None:
     process = subprocess.Popen(
         [sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

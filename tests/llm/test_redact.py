@@ -11,7 +11,7 @@ from llm.loopback import Loopback
 
 from karl.errors import KarlError
 from karl.llm.backend import Backend
-from karl.llm.desk import ask
+from karl.llm.client import ask
 from karl.llm.redact import redact
 
 CANARY = "sk-canary-4f1d9a7be2c84c5f"

@@ -21,7 +21,7 @@ from llm.asking import (
 )
 from llm.loopback import Loopback
 
-from karl.llm.desk import ask
+from karl.llm.client import ask
 from karl.llm.question import Question
 
 EVERYTHING = questions(90)

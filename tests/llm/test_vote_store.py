@@ -29,7 +29,7 @@ from llm.store_rows import (
 )
 
 from karl.errors import KarlError, UsageError
-from karl.llm.desk import ask
+from karl.llm.client import ask
 from karl.llm.records import Experience, Stored, Usage
 from karl.llm.store import VoteStore
 
@@ -286,7 +286,7 @@ def test_a_newer_format_is_a_readable_error(path: Path) -> None:
     VoteStore(path).close()
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
-    with pytest.raises(KarlError, match="its format is 99, this karl knows 1"):
+    with pytest.raises(KarlError, match="its format is 99, this karl knows 2 and earlier ones"):
         VoteStore(path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from llm.asking import PROMPT, STORE, account, backend, questions, rows, values, votes
 from llm.loopback import Loopback, serve
 
-from karl.llm.desk import Answers, ask
+from karl.llm.client import Answers, ask
 
 ASKED = questions(10)
 

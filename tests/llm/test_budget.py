@@ -23,8 +23,8 @@ from llm.loopback import Loopback
 
 from karl.config.settings import Budget
 from karl.errors import BudgetExhausted
-from karl.llm.desk import ask
-from karl.llm.ledger import Ledger
+from karl.llm.budget import Spending
+from karl.llm.client import ask
 from karl.llm.records import Usage
 
 ASKED = questions(40)
@@ -67,7 +67,7 @@ def within(used: Usage, budget: Budget) -> bool:
 def test_no_order_of_calls_exceeds_a_limit(
     budget: Budget, plan: list[tuple[Usage, float, int]]
 ) -> None:
-    ledger = Ledger(budget, Usage())
+    spending = Spending(budget, Usage())
     in_flight: list[Usage] = []
     total = Usage()
     refused = []
@@ -77,7 +77,7 @@ def test_no_order_of_calls_exceeds_a_limit(
         for _ in range(turns):
             await asyncio.sleep(0)
         try:
-            await ledger.reserve(most)
+            await spending.reserve(most)
         except BudgetExhausted:
             assert not in_flight
             refused.append(most)
@@ -88,44 +88,44 @@ def test_no_order_of_calls_exceeds_a_limit(
             await asyncio.sleep(0)
         in_flight.remove(most)
         total += part(most, share)
-        await ledger.settle(most, part(most, share))
+        await spending.settle(most, part(most, share))
 
     async def all_calls() -> None:
         await asyncio.gather(*(call(*planned) for planned in plan))
 
     asyncio.run(all_calls())
     assert within(total, budget)
-    assert ledger.spent.calls == total.calls
-    assert ledger.spent.tokens == total.tokens
-    assert ledger.spent.cost_usd == pytest.approx(total.cost_usd)
+    assert spending.spent.calls == total.calls
+    assert spending.spent.tokens == total.tokens
+    assert spending.spent.cost_usd == pytest.approx(total.cost_usd)
     for most in refused:
         assert not within(total + most, budget)
 
 
 def test_a_call_waits_while_one_in_flight_may_leave_room() -> None:
     async def scenario() -> None:
-        ledger = Ledger(Budget(usd=1.0), Usage())
+        spending = Spending(Budget(usd=1.0), Usage())
         most = Usage(1, 0, 0, 0.6)
-        await ledger.reserve(most)
-        waiting = asyncio.create_task(ledger.reserve(most))
+        await spending.reserve(most)
+        waiting = asyncio.create_task(spending.reserve(most))
         for _ in range(10):
             await asyncio.sleep(0)
         assert not waiting.done()
-        await ledger.settle(most, Usage(1, 0, 0, 0.4))
+        await spending.settle(most, Usage(1, 0, 0, 0.4))
         await waiting
-        assert ledger.spent.cost_usd == 0.4
+        assert spending.spent.cost_usd == 0.4
 
     asyncio.run(scenario())
 
 
 def test_a_budget_is_exhausted_once_nothing_is_in_flight() -> None:
     async def scenario() -> None:
-        ledger = Ledger(Budget(tokens=100), Usage(3, 40, 10))
+        spending = Spending(Budget(tokens=100), Usage(3, 40, 10))
         most = Usage(1, 20, 20)
-        await ledger.reserve(most)
-        waiting = asyncio.create_task(ledger.reserve(most))
+        await spending.reserve(most)
+        waiting = asyncio.create_task(spending.reserve(most))
         await asyncio.sleep(0)
-        await ledger.settle(most, Usage(1, 20, 0))
+        await spending.settle(most, Usage(1, 20, 0))
         with pytest.raises(BudgetExhausted, match=r"100 tokens \(budget.tokens\) is used up"):
             await waiting
 

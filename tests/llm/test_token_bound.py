@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from llm.asking import PROMPT, backend
 from llm.small_prompt import LABEL
 
-from karl.llm.bounds import TokenBound
+from karl.llm.budget import TokenBound
 from karl.llm.provider import Provider
 from karl.llm.question import Message, Question
 

@@ -76,7 +76,7 @@ class Annotator(ABC):
 
     @property
     def costs(self) -> bool:
-        """Whether its answers cost something, so that it can be asked for a quote."""
+        """Whether its answers cost something, so that it can be estimated."""
         return False
 
     @abstractmethod
@@ -114,7 +114,7 @@ class Annotator(ABC):
             If a key, a price or a package is missing.
         """
 
-    def quote(self, task: Task, *, anew: bool = False) -> Estimate | None:
+    def estimate(self, task: Task, *, anew: bool = False) -> Estimate | None:
         """Estimate what annotating would take; nothing is sent.
 
         Parameters

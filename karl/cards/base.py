@@ -30,7 +30,7 @@ class Cards(ABC):
             If the cards are missing or break their format.
         """
 
-    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
+    def estimate(self, dataset: Dataset, account: Account) -> list[Estimate]:
         """Estimate what the cards that are missing would take; empty if they cost nothing."""
         return []
 

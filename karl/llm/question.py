@@ -56,13 +56,7 @@ class Prompt(Protocol):
         ...
 
     def parse(self, text: str, n_questions: int) -> list[Any]:
-        """Read an answer, as tolerantly as is safe.
-
-        Returns
-        -------
-        list, length n_questions
-            A JSON value for each question; None where there is no valid answer.
-        """
+        """Read an answer: a JSON value for each question, None where there is no valid one."""
         ...
 
     def repair(self, question: Question, answer: str) -> list[Message]:

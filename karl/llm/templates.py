@@ -24,17 +24,15 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from karl.errors import ConfigError
+from karl.llm.question import Prompt, Question
 
-__all__ = ["MAX_CHARS", "Template", "as_data", "load_template"]
+__all__ = ["MAX_CHARS", "Template", "as_data", "check_shown_once", "load_template"]
 
 MAX_CHARS: Final = 500
 """Longest value of a field in a prompt, in characters."""
 
 _ENVIRONMENT: Final = SandboxedEnvironment(
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 # Control, format and surrogate characters, line and paragraph separators.
 _UNWANTED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -91,10 +89,6 @@ def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template
     blocks : mapping of str to collection of str
         The blocks that the template must have, and the variables that each may use.
 
-    Returns
-    -------
-    Template
-
     Raises
     ------
     ConfigError
@@ -103,13 +97,12 @@ def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
+        tree = _ENVIRONMENT.parse(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the prompt template {path} cannot be read: {error}",
             hint="Name a UTF-8 text file, or null for karl's own template.",
         ) from error
-    try:
-        tree = _ENVIRONMENT.parse(text)
     except jinja2.TemplateSyntaxError as error:
         hint = "See https://jinja.palletsprojects.com/templates for the syntax."
         raise _error(path, error.lineno, error.message or "wrong syntax", hint) from error
@@ -127,6 +120,32 @@ def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template
             raise ConfigError(f"{path}: the prompt template has no block '{name}'", hint=hint)
         _check_variables(path, found[name], known)
     return Template(text, path)
+
+
+def check_shown_once(question: Question, prompt: Prompt, template: Template, variable: str) -> None:
+    """Make sure that a prompt shows a question once, be it alone or not.
+
+    Parameters
+    ----------
+    question : Question
+    prompt : Prompt
+    template : Template
+        Of the prompt.
+    variable : str
+        What holds the questions in its block "user", such as "pairs".
+
+    Raises
+    ------
+    ConfigError
+        If it does not, or if an expression in the template fails.
+    """
+    for questions in ([question], [question] * 2):
+        _, user = prompt.messages(questions)
+        if user["content"].count(question.content) != len(questions):
+            raise ConfigError(
+                f"{template.file}: block 'user' does not show each {variable[:-1]} once",
+                hint=f"Write {{{{ {variable} }}}} into it, once.",
+            )
 
 
 def as_data(record: Mapping[str, object], *, max_chars: int = MAX_CHARS) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from karl.annotators.human.answers import DEFINITIONS
-from karl.annotators.prompt import Example, LabelPrompt, Language, pair_content, template_text
+from karl.annotators.llm.prompt import Example, LabelPrompt, Language, label_template, pair_content
 from karl.files import hash_json
 from karl.llm.question import Prompt, Question
 
@@ -50,7 +50,7 @@ def texts_of(prompt: Prompt, *contents: str) -> str:
 
 
 def prompt_of(language: Language, rationale: bool, n_examples: int) -> LabelPrompt:
-    return LabelPrompt(template_text(language), rationale, EXAMPLES[:n_examples])
+    return LabelPrompt(label_template(language), rationale, EXAMPLES[:n_examples])
 
 
 @pytest.mark.parametrize("case", VERSIONS)

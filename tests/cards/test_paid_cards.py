@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from karl.cards.categories import CategoryList
-from karl.cards.prompt import CardPrompt, SurveyPrompt, card_template, item_content, survey_content
+from karl.cards.prompt import CardPrompt, card_template, item_content
+from karl.cards.survey import SurveyPrompt, survey_content
 from karl.files import hash_json
 from karl.llm.question import Prompt, Question
 

@@ -7,25 +7,17 @@ stays in the training set.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from karl.labels import N_LABELS, FunctionLabel
-from karl.llm.chat import FENCE, number_of, spoken
+from karl.llm.form import FENCE, Form, find_json, spoken
 
-__all__ = ["Problem", "find_problem", "parse_labels"]
+__all__ = ["FORM", "Problem", "find_problem", "parse_labels"]
 
 Problem = Literal["empty", "json", "label"]
 """What is wrong with an answer: it is empty, is no JSON, or holds no valid label."""
-
-_Entry = tuple[int | None, int | None]
-"""A pair's number, None if none was given, and its label, None if it is invalid."""
-
-_LISTS: Final = ("answers", "labels")
 
 # What may stand before a bare label, as in "The final answer is: label 5".
 _LEAD: Final = re.compile(
@@ -41,6 +33,7 @@ _ITEM: Final = re.compile(
 _END: Final = re.compile(r"(?:です|だ)?[\s.。!]*$")
 _MARKUP: Final = re.compile(rf"{FENCE.pattern}|[*_`\"'“”「」]", re.MULTILINE)
 _SEVERAL: Final = re.compile(r"\[?\s*([1-9](?:[\s,、;]+[1-9])*)\s*\]?")
+_CODE_OF: Final = {label.wording.casefold(): int(label) for label in FunctionLabel}
 
 
 def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
@@ -58,12 +51,10 @@ def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
     list of int or None, length n_pairs
         Codes 1 to 9; None where there is no label, or more than one.
     """
-    text = spoken(text)
-    plain = unicodedata.normalize("NFKC", text)
-    # As it came first: NFKC makes a quotation mark of a full-width one inside a text.
-    documents = _documents(text) or _documents(plain)
-    if documents:
-        return _assign([entry for value in documents for entry in _entries(value)], n_pairs)
+    values, whole = find_json(text)
+    if values and whole:
+        return FORM.match(values, n_pairs)
+    plain = unicodedata.normalize("NFKC", spoken(text))
     if "{" in plain:
         return [None] * n_pairs  # JSON that is cut off or broken
     if n_pairs == 1:
@@ -75,64 +66,14 @@ def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
 
 def find_problem(text: str) -> Problem:
     """Say what is wrong with an answer in which `parse_labels` found no label."""
-    text = spoken(text)
-    if not text.strip():
+    if not spoken(text).strip():
         return "empty"
-    return "label" if _documents(text) else "json"
+    values, whole = find_json(text)
+    return "label" if values and whole else "json"
 
 
-class _Repeated(ValueError):
-    """A JSON object gives a key twice."""
-
-
-def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = {key.strip().casefold(): value for key, value in items}
-    if len(values) < len(items):
-        raise _Repeated
-    return values
-
-
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
-
-
-def _documents(text: str) -> list[Any]:
-    """Return the JSON value that a text is, or the JSON objects in it.
-
-    A brace that starts no JSON spoils the whole text: what looks like an
-    answer behind it may be a quotation, or a part of an answer.
-    """
-    try:
-        return [_DECODER.decode(FENCE.sub("", text).strip())]
-    except (ValueError, RecursionError):
-        pass
-    found, end = [], 0
-    while (start := text.find("{", end)) >= 0:
-        try:
-            value, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            return []
-        found.append(value)
-    return found
-
-
-def _entries(value: Any) -> list[_Entry]:
-    """Return what a JSON value says about pairs."""
-    if isinstance(value, dict):
-        for name in _LISTS:
-            if isinstance(value.get(name), list):
-                return [_entry(item) for item in value[name]]
-        return [_entry(value)] if "label" in value else []
-    return [_entry(item) for item in value] if isinstance(value, list) else [_entry(value)]
-
-
-def _entry(value: Any) -> _Entry:
-    if not isinstance(value, dict):
-        return None, _label(value)
-    pair = number_of(value["pair"], "pair") if "pair" in value else None
-    return pair, _label(value.get("label"))
-
-
-def _label(value: Any) -> int | None:
+def _read(entry: Any) -> int | None:
+    value = entry.get("label") if isinstance(entry, dict) else entry
     if isinstance(value, str):
         return _label_in_text(unicodedata.normalize("NFKC", value), named=True)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -140,36 +81,15 @@ def _label(value: Any) -> int | None:
     return None
 
 
-def _assign(entries: Sequence[_Entry], n_pairs: int) -> list[int | None]:
-    """Give every pair the label that its entries agree on."""
-    given: dict[int | None, set[int | None]] = defaultdict(set)
-    for pair, label in entries:
-        given[pair].add(label)
-    if given.keys() == {None}:
-        if n_pairs == 1:
-            return [_only(given[None])]
-        return [label for _, label in entries] if len(entries) == n_pairs else [None] * n_pairs
-    # Numbers that were not asked for may be counted from 0: then all are wrong.
-    if not given.keys() <= set(range(1, n_pairs + 1)):
-        return [None] * n_pairs
-    return [_only(given[pair]) for pair in range(1, n_pairs + 1)]
-
-
-def _only(labels: set[int | None]) -> int | None:
-    return next(iter(labels)) if len(labels) == 1 else None
+FORM: Final = Form(("answers", "labels"), "pair", ("label",), _read)
+"""How a language model is to lay out its labels."""
 
 
 def _label_in_text(text: str, *, named: bool = False) -> int | None:
-    """Return the one label that words give.
+    """Return the one label that words, normalised by NFKC, give.
 
     Of several lines, the last must name a label, and no other line another one.
-
-    Parameters
-    ----------
-    text : str
-        Normalised by NFKC.
-    named : bool
-        Whether it is known to be about a label.
+    `named` tells that the words are known to be about a label.
     """
     lines = [line for raw in _MARKUP.sub("", text).splitlines() if (line := raw.strip())]
     if len(lines) == 1:
@@ -180,7 +100,7 @@ def _label_in_text(text: str, *, named: bool = False) -> int | None:
     for line in lines[:-1]:
         labels |= set(map(int, _MENTION.findall(line)))
         labels |= {_label_of_line(line, named=False)} - {None}
-    return _only(labels)
+    return labels.pop() if len(labels) == 1 else None
 
 
 def _label_of_line(line: str, *, named: bool) -> int | None:
@@ -201,6 +121,3 @@ def _label_of_line(line: str, *, named: bool) -> int | None:
         return code if stated == code else None
     # "1. Pens are …" starts a list unless something says that 1 is a label.
     return code if named and not re.search(r"\d", _ITEM.sub("", explanation)) else None
-
-
-_CODE_OF: Final = {label.wording.casefold(): int(label) for label in FunctionLabel}

@@ -74,9 +74,7 @@ def _endless(text: str) -> list[Any]:
     return [card] if isinstance(last, list) and len(last) > _MAX_ENTRIES else []
 
 
-def _read(entry: Any, categories: CategoryList | None) -> Card | None:
-    if not isinstance(entry, dict):
-        return None
+def _read(entry: dict[str, Any], categories: CategoryList | None) -> Card | None:
     card: Card = {name: _text(entry.get(name), _MAX_TEXT) for name in TEXTS}
     if None in card.values():
         return None

@@ -40,12 +40,15 @@ class Form(Generic[Value]):
         An object without any of these keys is no answer.
     read : callable
         Reads one entry, a JSON value; None if it is invalid.
+    bare : bool
+        Whether an entry may be something else than an object.
     """
 
     lists: tuple[str, ...]
     number: str
     needed: tuple[str, ...]
     read: Callable[[Any], Value | None]
+    bare: bool = False
 
     def schema(self, answer: dict[str, Any], n_questions: int) -> dict[str, Any]:
         """Return the schema of an answer, in the part of JSON schema that "strict" modes know.
@@ -68,12 +71,14 @@ class Form(Generic[Value]):
 
     def entries(self, value: Any) -> list[Any]:
         """Return what a JSON value has of answers to one question each."""
+        found = value if isinstance(value, list) else [value]
         if isinstance(value, dict):
-            for name in self.lists:
-                if isinstance(value.get(name), list):
-                    return list(value[name])
-            return [value] if any(name in value for name in self.needed) else []
-        return value if isinstance(value, list) else [value]
+            lists = [value[name] for name in self.lists if isinstance(value.get(name), list)]
+            if lists:
+                found = lists[0]
+            elif not any(name in value for name in self.needed):
+                found = []
+        return [entry for entry in found if self.bare or isinstance(entry, dict)]
 
     def match(
         self, values: Iterable[Any], n_questions: int, *, whole: bool = True

@@ -81,7 +81,7 @@ def _read(entry: Any) -> int | None:
     return None
 
 
-FORM: Final = Form(("answers", "labels"), "pair", ("label",), _read)
+FORM: Final = Form(("answers", "labels"), "pair", ("label",), _read, bare=True)
 """How a language model is to lay out its labels."""
 
 

@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from karl.annotators.human.answers import PairQuestion, Shown, printable
+from karl.annotators.human.answers import Shown, ShownPair, printable
 from karl.datasets.catalogue import TITLE
 from karl.labels import FunctionLabel, Relation
 
@@ -60,12 +60,12 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
 
-    def show(self, question: PairQuestion, place: str, news: str, *, whole: bool = False) -> None:
+    def show(self, pair: ShownPair, place: str, news: str, *, whole: bool = False) -> None:
         """Clear the screen and show a pair with the nine labels.
 
         Parameters
         ----------
-        question : PairQuestion
+        pair : ShownPair
         place : str
             How far the labelling is.
         news : str
@@ -76,13 +76,12 @@ class Screen:
         parts: list[RenderableType] = [
             Rule(Text(place, style="bold"), style="bright_black"),
             Text(printable(news), style="bright_black", no_wrap=True, overflow="ellipsis"),
-            _items(question.shown, whole),
+            _items(pair.items, whole),
             Padding(_labels(), (1, 1)),
             Text(f" {_KEYS}", style="bright_black"),
         ]
         self._console.clear()
-        width = min(self._console.width, _WIDEST)
-        self._console.print(Group(*parts), width=width)
+        self._console.print(Group(*parts), width=min(self._console.width, _WIDEST))
 
     def say(self, text: str) -> None:
         """Print a message below what is shown."""

@@ -13,7 +13,6 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from karl.annotators.base import Task
 from karl.annotators.human import Human
-from karl.annotators.human.answers import AnswerBook, printable, questions
+from karl.annotators.human.answers import AnswerBook, printable, shown_pairs
 from karl.datasets import Catalogue, Votes
 from karl.datasets.catalogue import TITLE
 from karl.errors import DataError
@@ -92,12 +91,12 @@ def write_sheet(
     shown = sorted(catalogue.shown(columns, "llm.columns"), key=lambda column: column != TITLE)
     names = [_name(column, number, (*_IDS, *labels)) for column in shown for number in (1, 2)]
     rows: dict[str, list[str]] = {}
-    for question, given in zip(questions(catalogue, pairs, columns), codes, strict=True):
+    for pair, given in zip(shown_pairs(catalogue, pairs, columns), codes, strict=True):
         if (given == NO_LABEL).any():
-            cells = [_cell(item.get(column, "")) for column in shown for item in question.shown]
-            ids = [_TEXT_MARK + name for name in question.ids]
+            cells = [_cell(item.get(column, "")) for column in shown for item in pair.items]
+            ids = [_TEXT_MARK + name for name in pair.ids]
             filled = ["" if code == NO_LABEL else str(code) for code in given]
-            rows.setdefault(str(question.shown), [*ids, *cells[:2], *filled, *cells[2:]])
+            rows.setdefault(str(pair.items), [*ids, *cells[:2], *filled, *cells[2:]])
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as f:
         writer = csv.writer(f)
         writer.writerow([*_IDS, *names[:2], *labels, *names[2:]])
@@ -132,21 +131,12 @@ def read_sheet(
         If a pair is none of these, if a label is none, or if a pair has two
         different ones; with file, row and column.
     """
-    sheet = _open(path)
     labels = _label_columns(votes)
-    for column in (*_IDS, *labels):
-        if column not in sheet.header:
-            raise DataError(
-                "the column is missing",
-                file=path,
-                column=column,
-                hint=f"There are: {', '.join(sheet.header)}. Keep the header as it was written.",
-            )
     names = catalogue.ids.to_list()
     position = {(names[one], names[two]): at for at, (one, two) in enumerate(pairs.tolist())}
     codes = np.full((len(pairs), votes), NO_LABEL, np.int8)
     given_in: dict[tuple[int, int], int] = {}
-    for line, row in sheet.rows:
+    for line, row in _rows(path, (*_IDS, *labels)):
         at, exchanged = _position(path, line, row, position)
         for vote, column in enumerate(labels):
             label = _label(path, line, column, row[column])
@@ -194,14 +184,14 @@ def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> 
     DataError
         If pairs that look the same have different labels.
     """
-    asked = questions(task.dataset.catalogue, votes.items, human.columns)
-    with AnswerBook.open(task.account, human.annotator) as book, book.writing(task.account):
-        known = book.codes(asked, human.votes)
+    pairs = shown_pairs(task.dataset.catalogue, votes.items, human.columns)
+    with AnswerBook.open(task.account, human.annotator, writing=True) as book:
+        known = book.codes(pairs, human.votes)
         given: dict[Key, NewAnswer] = {}
         new: dict[Key, NewAnswer] = {}
         for at, vote in np.argwhere(votes.codes != NO_LABEL).tolist():
             code = int(votes.codes[at, vote])
-            answer = book.answer(asked[at], vote, code, source)
+            answer = book.answer(pairs[at], vote, code, source)
             before = given.setdefault(answer.key, answer)
             if before.value != code:
                 raise DataError(
@@ -215,33 +205,38 @@ def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> 
     return len(new)
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """A sheet's header, and its rows by column with the line each starts in."""
-
-    header: list[str]
-    rows: list[tuple[int, dict[str, str]]]
-
-
-def _open(path: Path) -> _Sheet:
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give a sheet's rows by column, each with the number of the line in which it starts."""
     text = _decoded(path)
     first = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first.count)
-    lines = _records(path, text, separator)
-    _, header = next(lines, (1, []))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_SEPARATORS, key=first.count))
+    try:
+        header = [name.strip().strip(_TEXT_MARK) for name in next(reader, [])]
+        _check_header(path, header, needed)
+        start = reader.line_num + 1
+        for row in reader:
+            # Programs leave trailing cells out, or write rows of nothing but separators.
+            if any(cell.strip() for cell in row):
+                yield start, dict.fromkeys(header, "") | dict(zip(header, row, strict=False))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"is malformed: {error}", file=path, row=reader.line_num) from error
+
+
+def _check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
     if not header:
         raise DataError("the file is empty", file=path)
-    header = [name.strip().strip(_TEXT_MARK) for name in header]
     for column in header:
         if column and header.count(column) > 1:
             raise DataError("the header names the column twice", file=path, column=column)
-    # Programs leave trailing cells out, or write rows of nothing but separators.
-    rows = [
-        (line, dict.fromkeys(header, "") | dict(zip(header, row, strict=False)))
-        for line, row in lines
-        if any(cell.strip() for cell in row)
-    ]
-    return _Sheet(header, rows)
+    for column in needed:
+        if column not in header:
+            raise DataError(
+                "the column is missing",
+                file=path,
+                column=column,
+                hint=f"There are: {', '.join(header)}. Keep the header as it was written.",
+            )
 
 
 def _decoded(path: Path) -> str:
@@ -261,18 +256,6 @@ def _decoded(path: Path) -> str:
     except UnicodeDecodeError:
         # Such as Shift-JIS, whose second bytes are never a separator or a quote.
         return content.decode("latin-1")
-
-
-def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each record and the number of the line in which it starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    start = 1
-    try:
-        for row in reader:
-            yield start, row
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"is malformed: {error}", file=path, row=reader.line_num) from error
 
 
 def _position(

@@ -45,7 +45,6 @@ class Annotation:
 
     Parameters
     ----------
-    votes : Votes
     usage : Usage
         What these votes took, whoever paid for them: votes that another run
         paid for count in full, so that the same votes always have the same usage.
@@ -119,7 +118,6 @@ class Annotator(ABC):
 
         Parameters
         ----------
-        task : Task
         anew : bool
             Whether answers that are stored are to be counted as if they were not.
 

@@ -24,7 +24,6 @@ def records_of(
 
     Parameters
     ----------
-    catalogue : Catalogue
     pairs : ndarray of int, shape (n, 2)
         Row numbers of items 1 and 2.
     columns : sequence of str, optional

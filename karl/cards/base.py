@@ -20,7 +20,6 @@ class Cards(ABC):
 
         Parameters
         ----------
-        dataset : Dataset
         account : Account
             Pays for cards that are yet to be written.
 

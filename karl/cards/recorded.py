@@ -65,7 +65,6 @@ def read_cards(
 
     Parameters
     ----------
-    catalogue : Catalogue
     path : Path
         A table with a row per item.
     columns : sequence of str, optional

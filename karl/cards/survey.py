@@ -88,7 +88,6 @@ class Survey:
 
     Parameters
     ----------
-    categories : CategoryList
     questions : list of Question
         One for each chunk, each with the list that was known by then.
     n_unanswered : int

@@ -20,7 +20,6 @@ def with_cards(catalogue: Catalogue, cards: pl.DataFrame) -> Catalogue:
 
     Parameters
     ----------
-    catalogue : Catalogue
     cards : polars.DataFrame
         With `item_id` and a row per item at most; items without one have no value.
     """
@@ -69,7 +68,6 @@ def write_cards(catalogue: Catalogue, path: Path) -> None:
 
     Parameters
     ----------
-    catalogue : Catalogue
     path : Path
         See `write_table`.
     """

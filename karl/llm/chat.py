@@ -29,7 +29,6 @@ def ask_again(chat: Sequence[Message], answer: str, again: str) -> list[Message]
     ----------
     chat : sequence of Message
         What the system says and what was asked.
-    answer : str
     again : str
         What is wrong with it, and what is wanted.
     """

@@ -57,7 +57,6 @@ class Form(Generic[Value]):
         ----------
         answer : dict of str to schema
             Properties of the answer to one question.
-        n_questions : int
         """
         if n_questions == 1:
             return object_of(answer)
@@ -87,8 +86,6 @@ class Form(Generic[Value]):
 
         Parameters
         ----------
-        values : iterable of JSON value
-        n_questions : int
         whole : bool
             Whether nothing is missing; if not, the order of entries says nothing.
 

@@ -85,7 +85,6 @@ def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template
 
     Parameters
     ----------
-    path : Path
     blocks : mapping of str to collection of str
         The blocks that the template must have, and the variables that each may use.
 
@@ -127,8 +126,6 @@ def check_shown_once(question: Question, prompt: Prompt, template: Template, var
 
     Parameters
     ----------
-    question : Question
-    prompt : Prompt
     template : Template
         Of the prompt.
     variable : str

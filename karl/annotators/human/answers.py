@@ -39,7 +39,6 @@ class ShownPair:
     ----------
     ids : tuple of str
         Item ids.
-    items : tuple of Shown
     """
 
     ids: tuple[str, str]
@@ -119,7 +118,6 @@ class AnswerBook:
 
         Parameters
         ----------
-        pair : ShownPair
         vote : int
             From 0.
         label : int, optional

@@ -22,7 +22,6 @@ class Dialogue:
     ----------
     book : AnswerBook
         Open for writing; has every answer before the next question is shown.
-    screen : Screen
     pairs : sequence of ShownPair
         Those that look the same are asked once.
     votes : int

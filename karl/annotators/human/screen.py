@@ -65,7 +65,6 @@ class Screen:
 
         Parameters
         ----------
-        pair : ShownPair
         place : str
             How far the labelling is.
         news : str

@@ -72,8 +72,6 @@ def write_sheet(
 
     Parameters
     ----------
-    path : Path
-    catalogue : Catalogue
     pairs : ndarray of int, shape (n, 2)
         Row numbers of items 1 and 2.
     codes : ndarray of int8, shape (n, votes)
@@ -112,8 +110,6 @@ def read_sheet(
 
     Parameters
     ----------
-    path : Path
-    catalogue : Catalogue
     pairs : ndarray of int, shape (n, 2)
         What may be labelled. A pair given in the other order is mapped by the
         swap rule.

@@ -76,7 +76,6 @@ class LabelPrompt:
     rationale : bool
         Have the label explained. The rationale comes first: what follows the
         label cannot improve it.
-    examples : tuple of Example
     """
 
     template: Template
@@ -172,7 +171,6 @@ def choose_examples(labelled: LabelledPairs, n: int, seed: int) -> NDArray[np.in
     ----------
     labelled : LabelledPairs
         Training pairs; those with only a relation are never drawn.
-    n : int
     seed : int
         Also decides which labels get one more than others, and the order.
 

@@ -45,6 +45,7 @@ class Annotation:
 
     Parameters
     ----------
+    votes : Votes
     usage : Usage
         What these votes took, whoever paid for them: votes that another run
         paid for count in full, so that the same votes always have the same usage.
@@ -80,17 +81,7 @@ class Annotator(ABC):
 
     @abstractmethod
     def annotate(self, task: Task) -> Annotation:
-        """Vote on pairs.
-
-        Parameters
-        ----------
-        task : Task
-            With no pairs at all, only checks that the annotator can do its work.
-
-        Returns
-        -------
-        Annotation
-            Votes on the same pairs, in the same order.
+        """Vote on pairs, in their order; with no pairs, only check that this can be done.
 
         Raises
         ------
@@ -114,16 +105,8 @@ class Annotator(ABC):
         """
 
     def estimate(self, task: Task, *, anew: bool = False) -> Estimate | None:
-        """Estimate what annotating would take; nothing is sent.
+        """Estimate what annotating would take; nothing is sent. None where it costs nothing.
 
-        Parameters
-        ----------
-        anew : bool
-            Whether answers that are stored are to be counted as if they were not.
-
-        Returns
-        -------
-        Estimate or None
-            None where it costs nothing.
+        With `anew`, answers that are stored count as if they were not.
         """
         return None

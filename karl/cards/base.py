@@ -18,10 +18,7 @@ class Cards(ABC):
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the data set's catalogue with the columns of the cards.
 
-        Parameters
-        ----------
-        account : Account
-            Pays for cards that are yet to be written.
+        The account pays for cards that are yet to be written.
 
         Raises
         ------

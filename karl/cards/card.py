@@ -38,21 +38,9 @@ def card_form(categories: CategoryList | None) -> Form[Card]:
 
 
 def parse_cards(text: str, n_items: int, categories: CategoryList | None) -> list[Card | None]:
-    """Read the cards of one or more items.
+    """Read the cards of one or more items; None where there is no valid one, or two that differ.
 
-    Parameters
-    ----------
-    text : str
-        The answer as it came.
-    n_items : int
-        Items that were asked about, numbered from 1.
-    categories : CategoryList, optional
-        Where the answer's categories must come from, if it is to name any.
-
-    Returns
-    -------
-    list of Card or None, length n_items
-        None where there is no valid card, or two that differ.
+    The answer's categories must come from `categories`, if it is to name any.
     """
     values, whole = find_json(text)
     if n_items == 1 and not values:

@@ -52,22 +52,20 @@ class CategoryList:
         A name that differs only in case or punctuation from one that came
         before is the same category. A fine category may be None.
         """
-        names: dict[str, str] = {}
-        fines: dict[str, dict[str, str]] = {}
+        found: dict[str, tuple[str, dict[str, str]]] = {}
         for major, fine in pairs:
-            names.setdefault(_key(major), major)
-            below = fines.setdefault(_key(major), {})
+            _, fines = found.setdefault(_key(major), (major, {}))
             if fine is not None:
-                below.setdefault(_key(fine), fine)
-        found = {names[key]: tuple(sorted(below.values())) for key, below in fines.items()}
-        return cls(dict(sorted(found.items())))
+                fines.setdefault(_key(fine), fine)
+        return cls(
+            {major: tuple(sorted(fines.values())) for major, fines in sorted(found.values())}
+        )
 
     @classmethod
     def read(cls, path: Path) -> CategoryList:
         """Read a table with the columns `major_category` and `fine_category`.
 
-        Rows may repeat and a fine category may be blank, so that a catalogue
-        or a table of cards will do as well.
+        Rows may repeat and a fine category may be blank: a catalogue or a table of cards will do.
 
         Raises
         ------
@@ -78,11 +76,8 @@ class CategoryList:
         frame = table.read([MAJOR, FINE])
         lacks_major = pl.col(MAJOR).is_null()
         table.refuse(frame, lacks_major & pl.col(FINE).is_not_null(), MAJOR, "is blank")
-        named = frame.filter(~lacks_major).select(MAJOR, FINE).unique(maintain_order=True)
-        return cls.of(
-            (_spelled(major), None if fine is None else _spelled(fine))
-            for major, fine in named.iter_rows()
-        )
+        rows = frame.filter(~lacks_major).select(MAJOR, FINE).unique(maintain_order=True).rows()
+        return cls.of((_spelled(major), fine and _spelled(fine)) for major, fine in rows)
 
     def write(self, path: Path) -> None:
         """Write the list as a table that `read` reads; see `write_table`."""

@@ -98,13 +98,9 @@ class LLMCards(Backend, Cards):
         A card column replaces one of the same name. An item whose card was
         invalid has no value in it; a warning counts these.
 
-        Returns
-        -------
-        Catalogue
-            The same items in the same order, with text columns more: `type`,
-            `function`, `consumes`, `needs`, `goes_with` (kinds of products,
-            joined by "; ") and, unless the catalogue's own are kept,
-            `major_category` and `fine_category`.
+        The text columns are `type`, `function`, `consumes`, `needs`, `goes_with`
+        (kinds of products, joined by "; ") and, unless the catalogue's own are
+        kept, `major_category` and `fine_category`.
 
         Raises
         ------
@@ -118,23 +114,20 @@ class LLMCards(Backend, Cards):
 
         catalogue = dataset.catalogue
         prompt = CardPrompt(card_template(self.template), self.category_list(dataset, account))
-        shown = self._shown(catalogue)
-        questions = _questions(catalogue, shown)
+        questions = self._questions(catalogue)
+        different = list(dict.fromkeys(questions))  # items that look the same are asked once
         with self.reachable() as backend:
-            asked = ask(backend, prompt, questions, account, per_request=self.items_per_request)
+            asked = ask(backend, prompt, different, account, per_request=self.items_per_request)
         values = [answer.value for (answer,) in asked.answers]
-        card_of = dict(zip((q.content for q in questions), values, strict=True))
-        cards: list[Card | None] = [card_of[content] for content in shown]
+        card_of = dict(zip(different, values, strict=True))
+        cards: list[Card | None] = [card_of[question] for question in questions]
         _check(cards)
         return with_cards(catalogue, _table(catalogue, cards, prompt.categories))
 
     def category_list(self, dataset: Dataset, account: Account) -> CategoryList | None:
         """Return the list that items are sorted into, which may have to grow first.
 
-        Returns
-        -------
-        CategoryList or None
-            None where the catalogue's own categories are kept.
+        None where the catalogue's own categories are kept.
 
         Raises
         ------
@@ -183,9 +176,8 @@ class LLMCards(Backend, Cards):
             unfinished = lines[0].calls > 0
             categories = self._typical(catalogue) if unfinished else survey.categories
         prompt = CardPrompt(card_template(self.template), categories)
-        questions = _questions(catalogue, self._shown(catalogue))
-        per_request = self.items_per_request
-        return [*lines, estimate(self, prompt, questions, account, per_request=per_request)]
+        different, n = list(dict.fromkeys(self._questions(catalogue))), self.items_per_request
+        return [*lines, estimate(self, prompt, different, account, per_request=n)]
 
     def preview(self, dataset: Dataset) -> Catalogue:
         """Return the catalogue with stand-ins for cards: titles, and categories by chance.
@@ -249,16 +241,14 @@ class LLMCards(Backend, Cards):
     def _typical(self, catalogue: Catalogue) -> CategoryList:
         return typical_categories(len(self._sample(catalogue)))
 
-    def _shown(self, catalogue: Catalogue) -> list[str]:
-        """Return each item as it is shown."""
+    def _questions(self, catalogue: Catalogue) -> list[Question]:
+        """Return the question about each item; equal where items look the same."""
         columns = catalogue.shown(self.columns, "cards.columns")
-        return list(map(item_content, catalogue.table.select(columns).iter_rows(named=True)))
-
-
-def _questions(catalogue: Catalogue, shown: Sequence[str]) -> list[Question]:
-    """Return a question for each different item: items that look the same are asked once."""
-    first = dict(zip(reversed(shown), reversed(catalogue.ids.to_list()), strict=True))
-    return [Question((first[content],), content) for content in dict.fromkeys(shown)]
+        items = catalogue.table.select(columns).iter_rows(named=True)
+        return [
+            Question((name,), item_content(item))
+            for name, item in zip(catalogue.ids, items, strict=True)
+        ]
 
 
 def _check(cards: Sequence[Card | None]) -> None:

@@ -94,12 +94,7 @@ class CardPrompt:
 
 
 def card_template(path: str | None = None) -> Template:
-    """Return the template of the card prompt.
-
-    Parameters
-    ----------
-    path : str, optional
-        A template to use instead of karl's own.
+    """Return karl's own template of the prompt, or the one in a file.
 
     Raises
     ------

@@ -63,12 +63,7 @@ def read_cards(
 ) -> pl.DataFrame:
     """Read cards of a catalogue's items, for `with_cards`; see `RecordedCards.apply`.
 
-    Parameters
-    ----------
-    path : Path
-        A table with a row per item.
-    columns : sequence of str, optional
-        All that the table has, when left out.
+    All columns that the table has, when none are named.
     """
     table = open_table(path)
     if columns is None:

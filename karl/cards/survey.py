@@ -113,12 +113,9 @@ def grow(titles: Sequence[str], answered: Answered) -> Survey:
 
 
 def parse_additions(text: str) -> list[list[str]] | None:
-    """Read the categories that an answer adds: pairs of a major and a fine one.
+    """Read the categories that an answer adds, as [major, fine]; None if it is no answer.
 
-    Returns
-    -------
-    list of [str, str], or None
-        None if it is no answer; an answer may well add nothing.
+    An answer may well add nothing.
     """
     values, whole = find_json(text)
     found = [pair for value in values for entry in _entries(value) if (pair := _names(entry))]
@@ -157,9 +154,6 @@ def _entries(value: Any) -> list[Any]:
 
 def _names(entry: Any) -> list[str] | None:
     """Return the two names of an addition as they are written; None if one is no name."""
-    if not isinstance(entry, dict):
-        return None
-    names = [entry.get(MAJOR), entry.get(FINE)]
-    cleaned = [clean_name(name) for name in names if isinstance(name, str)]
-    known = [name for name in cleaned if name is not None]
-    return known if len(known) == len(names) else None
+    given = [entry.get(MAJOR), entry.get(FINE)] if isinstance(entry, dict) else []
+    names = [name for text in given if isinstance(text, str) and (name := clean_name(text))]
+    return names if len(names) == 2 else None

@@ -18,10 +18,7 @@ __all__ = ["Summary", "summarise", "with_cards", "write_cards"]
 def with_cards(catalogue: Catalogue, cards: pl.DataFrame) -> Catalogue:
     """Return a catalogue with the columns of cards, which replace those of the same name.
 
-    Parameters
-    ----------
-    cards : polars.DataFrame
-        With `item_id` and a row per item at most; items without one have no value.
+    Cards have an `item_id` and are one per item at most; items without one have no value.
     """
     own = catalogue.table.select(pl.exclude([c for c in cards.columns if c != ITEM_ID]))
     return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))
@@ -66,10 +63,7 @@ def summarise(catalogue: Catalogue) -> Summary:
 def write_cards(catalogue: Catalogue, path: Path) -> None:
     """Write a catalogue's cards as a table that `cards=recorded cards.path=…` reads.
 
-    Parameters
-    ----------
-    path : Path
-        See `write_table`.
+    See `write_table`.
     """
     columns = [column for column in CARD_COLUMNS if catalogue.has(column)]
     write_table(catalogue.table.select(ITEM_ID, *columns), path)

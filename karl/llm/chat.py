@@ -25,12 +25,7 @@ def chat_of(system: str, user: str) -> list[Message]:
 def ask_again(chat: Sequence[Message], answer: str, again: str) -> list[Message]:
     """Return the chat that goes on after an invalid answer.
 
-    Parameters
-    ----------
-    chat : sequence of Message
-        What the system says and what was asked.
-    again : str
-        What is wrong with it, and what is wanted.
+    `again` says what is wrong with it, and what is wanted.
     """
     system, user = chat
     cited = answer.strip()[:_LONGEST_CITED]

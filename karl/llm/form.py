@@ -53,10 +53,7 @@ class Form(Generic[Value]):
     def schema(self, answer: dict[str, Any], n_questions: int) -> dict[str, Any]:
         """Return the schema of an answer, in the part of JSON schema that "strict" modes know.
 
-        Parameters
-        ----------
-        answer : dict of str to schema
-            Properties of the answer to one question.
+        `answer` has the properties of the answer to one question.
         """
         if n_questions == 1:
             return object_of(answer)
@@ -70,29 +67,19 @@ class Form(Generic[Value]):
 
     def entries(self, value: Any) -> list[Any]:
         """Return what a JSON value has of answers to one question each."""
-        found = value if isinstance(value, list) else [value]
         if isinstance(value, dict):
             lists = [value[name] for name in self.lists if isinstance(value.get(name), list)]
-            if lists:
-                found = lists[0]
-            elif not any(name in value for name in self.needed):
-                found = []
-        return [entry for entry in found if self.bare or isinstance(entry, dict)]
+            whole = [value] if any(name in value for name in self.needed) else []
+            value = lists[0] if lists else whole
+        entries = value if isinstance(value, list) else [value]
+        return [entry for entry in entries if self.bare or isinstance(entry, dict)]
 
     def match(
         self, values: Iterable[Any], n_questions: int, *, whole: bool = True
     ) -> list[Value | None]:
-        """Give every question the one answer that JSON values have for it.
+        """Return the answer to each question; None where there is none, or two that differ.
 
-        Parameters
-        ----------
-        whole : bool
-            Whether nothing is missing; if not, the order of entries says nothing.
-
-        Returns
-        -------
-        list, length n_questions
-            None where there is no valid answer, or two that differ.
+        If the values are not `whole`, the order of their entries says nothing.
         """
         given = defaultdict(list)
         for value in values:
@@ -139,16 +126,11 @@ def spoken(text: str) -> str:
 
 
 def find_json(text: str) -> tuple[list[Any], bool]:
-    """Return the JSON value that an answer is, or the JSON objects in it.
+    """Return the JSON value that an answer is, or the JSON objects in it, and whether it is whole.
 
-    Keys are trimmed and in lower case. An object that has one twice is broken.
-
-    Returns
-    -------
-    values : list of JSON value
-    whole : bool
-        Whether every brace belongs to one of them. If not, what looks like an
-        answer may be a quotation, or a part of an answer that is cut off.
+    Keys are trimmed and in lower case; an object that has one twice is broken.
+    An answer is whole if no brace is left over. If it is not, what looks like
+    an answer may be a quotation, or a part of an answer that is cut off.
     """
     text = spoken(text)
     values, whole = _scan(text)

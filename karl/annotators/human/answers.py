@@ -33,13 +33,7 @@ _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 @dataclass(frozen=True)
 class ShownPair:
-    """An ordered pair as a person sees it; pairs that look the same are asked once.
-
-    Parameters
-    ----------
-    ids : tuple of str
-        Item ids.
-    """
+    """An ordered pair as a person sees it; pairs that look the same are asked once."""
 
     ids: tuple[str, str]
     items: tuple[Shown, Shown]
@@ -114,16 +108,9 @@ class AnswerBook:
         return np.array(rows, np.int8).reshape(len(pairs), votes)
 
     def answer(self, pair: ShownPair, vote: int, label: int | None, raw: str) -> NewAnswer:
-        """Return an answer as it is written down.
+        """Return an answer as it is written down; label None takes back the one that is there.
 
-        Parameters
-        ----------
-        vote : int
-            From 0.
-        label : int, optional
-            1 to 9; None takes back the answer that is there.
-        raw : str
-            What was typed, or where the answer comes from.
+        `raw` is what was typed, or where the answer comes from.
         """
         return NewAnswer(
             key=self.key(pair, vote),

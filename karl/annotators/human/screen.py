@@ -49,28 +49,17 @@ def describe(label: int) -> str:
 
 
 class Screen:
-    """Shows pairs and reads keys, a line at a time.
-
-    Parameters
-    ----------
-    console : Console, optional
-        Where to; by default stderr, so that what a command prints can be redirected.
-    """
+    """Shows pairs and reads keys, a line at a time."""
 
     def __init__(self, console: Console | None = None) -> None:
+        # stderr, so that what a command prints can be redirected.
         self._console = console or Console(stderr=True, highlight=False)
 
     def show(self, pair: ShownPair, place: str, news: str, *, whole: bool = False) -> None:
         """Clear the screen and show a pair with the nine labels.
 
-        Parameters
-        ----------
-        place : str
-            How far the labelling is.
-        news : str
-            What became of the key before.
-        whole : bool
-            Show long texts in full.
+        `place` says how far the labelling is, `news` what became of the key
+        before. Long texts are cut unless they are to be shown whole.
         """
         parts: list[RenderableType] = [
             Rule(Text(place, style="bold"), style="bright_black"),

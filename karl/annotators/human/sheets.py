@@ -106,20 +106,10 @@ def write_sheet(
 def read_sheet(
     path: Path, catalogue: Catalogue, pairs: NDArray[np.integer[Any]], votes: int = 1
 ) -> Votes:
-    """Read the labels of a sheet, whichever spreadsheet program saved it.
+    """Read the labels of pairs, shape (n, 2), from a sheet, whichever program saved it.
 
-    Parameters
-    ----------
-    pairs : ndarray of int, shape (n, 2)
-        What may be labelled. A pair given in the other order is mapped by the
-        swap rule.
-    votes : int
-        Labels of each pair.
-
-    Returns
-    -------
-    Votes
-        Of the same pairs in the same order; 0 where there is no label yet.
+    A pair given in the other order is mapped by the swap rule. A label that is
+    not there yet is 0.
 
     Raises
     ------
@@ -140,14 +130,12 @@ def read_sheet(
                 continue
             code = label.swapped if exchanged else label
             if codes[at, vote] not in (NO_LABEL, code):
-                raise DataError(
+                message = (
                     f"the pair already has label {codes[at, vote]} in row {given_in[at, vote]}, "
-                    f"here it has {row[column].strip()}",
-                    file=path,
-                    row=line,
-                    column=column,
-                    hint="Keep the right one and empty or delete the other.",
+                    f"here it has {row[column].strip()}"
                 )
+                hint = "Keep the right one and empty or delete the other."
+                raise DataError(message, file=path, row=line, column=column, hint=hint)
             codes[at, vote] = code
             given_in[at, vote] = line
     return Votes(np.asarray(pairs, np.int32), codes)
@@ -156,22 +144,9 @@ def read_sheet(
 def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> int:
     """Write labels into the vote store as if they had been typed; all or none.
 
-    Parameters
-    ----------
-    human : Human
-        Whose labels they are.
-    task : Task
-        Its account has the vote store.
-    votes : Votes
-        Labels from `read_sheet`; where one differs from an earlier answer it
-        takes its place, where there is none the earlier answer stays.
-    source : str
-        Where they come from, kept with each.
-
-    Returns
-    -------
-    int
-        How many answers are new.
+    A label that differs from an earlier answer takes its place; where there is
+    none the earlier answer stays. Each is kept with its source, and those that
+    are new are counted.
 
     Raises
     ------
@@ -227,12 +202,8 @@ def _check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> N
             raise DataError("the header names the column twice", file=path, column=column)
     for column in needed:
         if column not in header:
-            raise DataError(
-                "the column is missing",
-                file=path,
-                column=column,
-                hint=f"There are: {', '.join(header)}. Keep the header as it was written.",
-            )
+            hint = f"There are: {', '.join(header)}. Keep the header as it was written."
+            raise DataError("the column is missing", file=path, column=column, hint=hint)
 
 
 def _decoded(path: Path) -> str:
@@ -242,9 +213,8 @@ def _decoded(path: Path) -> str:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
     if content.startswith(_WORKBOOK):
-        raise DataError(
-            "is a workbook, no CSV file", file=path, hint="Save it as CSV (in Excel: 'CSV UTF-8')."
-        )
+        hint = "Save it as CSV (in Excel: 'CSV UTF-8')."
+        raise DataError("is a workbook, no CSV file", file=path, hint=hint)
     if content.startswith(_UTF_16):
         return content.decode("utf-16", errors="replace")
     try:
@@ -264,14 +234,12 @@ def _position(
             return position[one, two], False
         if (two, one) in position:
             return position[two, one], True
-    raise DataError(
-        f"the pair ({cells[0]}, {cells[1]}) is none of those that wait for labels",
-        file=path,
-        row=line,
-        column=_IDS[0],
-        hint="Leave ids as they were written, with the ' in front; a spreadsheet program may have "
-        "changed them. Delete rows of other runs or rounds.",
+    message = f"the pair ({cells[0]}, {cells[1]}) is none of those that wait for labels"
+    hint = (
+        "Leave ids as they were written, with the ' in front; a spreadsheet program may have "
+        "changed them. Delete rows of other runs or rounds."
     )
+    raise DataError(message, file=path, row=line, column=_IDS[0], hint=hint)
 
 
 def _label(path: Path, line: int, column: str, cell: str) -> FunctionLabel | None:
@@ -280,13 +248,9 @@ def _label(path: Path, line: int, column: str, cell: str) -> FunctionLabel | Non
         return None
     if found := _LABEL.fullmatch(text):
         return FunctionLabel(int(found[1]))
-    raise DataError(
-        f"'{cell.strip()}' is no label",
-        file=path,
-        row=line,
-        column=column,
-        hint=f"Write a number from 1 to {N_LABELS}, or leave the cell empty.",
-    )
+    message = f"'{cell.strip()}' is no label"
+    hint = f"Write a number from 1 to {N_LABELS}, or leave the cell empty."
+    raise DataError(message, file=path, row=line, column=column, hint=hint)
 
 
 def _label_columns(votes: int) -> list[str]:

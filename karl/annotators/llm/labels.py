@@ -37,20 +37,7 @@ _CODE_OF: Final = {label.wording.casefold(): int(label) for label in FunctionLab
 
 
 def parse_labels(text: str, n_pairs: int = 1) -> list[int | None]:
-    """Read the labels of one or more pairs.
-
-    Parameters
-    ----------
-    text : str
-        The answer as it came.
-    n_pairs : int
-        Pairs that were asked about, numbered from 1.
-
-    Returns
-    -------
-    list of int or None, length n_pairs
-        Codes 1 to 9; None where there is no label, or more than one.
-    """
+    """Read the labels, 1 to 9, of one or more pairs; None where there is none, or more than one."""
     values, whole = find_json(text)
     if values and whole:
         return FORM.match(values, n_pairs)

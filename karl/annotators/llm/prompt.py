@@ -127,14 +127,7 @@ class LabelPrompt:
 
 
 def label_template(language: Language, path: str | None = None) -> Template:
-    """Return the template of the prompt.
-
-    Parameters
-    ----------
-    language : {"en", "ja"}
-        Of karl's own template.
-    path : str, optional
-        A template to use instead.
+    """Return karl's own template of the prompt, or the one in a file.
 
     Raises
     ------

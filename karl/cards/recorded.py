@@ -73,12 +73,9 @@ def read_cards(
     n_items = len(catalogue)
     n_with = int(catalogue.ids.is_in(cards[ITEM_ID].implode()).sum())
     if n_with == 0:
-        raise DataError(
-            "no card is of an item of the catalogue",
-            file=path,
-            column=ITEM_ID,
-            hint="Are these the cards of this data set? Their ids must be the catalogue's.",
-        )
+        hint = "Are these the cards of this data set? Their ids must be the catalogue's."
+        message = "no card is of an item of the catalogue"
+        raise DataError(message, file=path, column=ITEM_ID, hint=hint)
     if n_with < n_items:
         _log.warning("%d of %d items have no card", n_items - n_with, n_items)
     return cards.select(ITEM_ID, *columns)

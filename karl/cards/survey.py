@@ -20,9 +20,8 @@ from karl.cards.prompt import item_content
 from karl.datasets import Catalogue
 from karl.datasets.catalogue import FINE, MAJOR, TITLE
 from karl.files import hash_json
-from karl.llm.chat import ask_again, chat_of
 from karl.llm.form import find_json, object_of
-from karl.llm.question import Message, Question
+from karl.llm.question import Message, Question, ask_again, chat_of
 from karl.llm.templates import Template, load_template
 
 __all__ = [

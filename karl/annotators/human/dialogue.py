@@ -59,13 +59,10 @@ class Dialogue:
     def _ask_one(self) -> None:
         """Show the pair that is first in the queue and do what the keys say."""
         pair, vote = self._waiting[0]
-        whole, since = False, time.monotonic()
-        while True:
-            self._screen.show(pair, self._place(vote), self._news, whole=whole)
+        since, key = time.monotonic(), ""
+        while key in ("", "m"):
+            self._screen.show(pair, self._place(vote), self._news, whole=key == "m")
             key = self._key({*_DIGITS, "u", "s", "m", "q"}, "no such key; ? explains them")
-            if key != "m":
-                break
-            whole = True
         if key in _DIGITS:
             label = _DIGITS[key]
             self._book.write([self._book.answer(pair, vote, label, key)], time.monotonic() - since)
@@ -84,11 +81,8 @@ class Dialogue:
             return True
         _, _, label = self._given[-1]
         self._screen.say(f"{describe(label)}. That was the last one: all are labelled.")
-        key = self._key(
-            {"", "u", "q"},
-            "Enter goes on; u takes the last answer back; q quits",
-            "Enter goes on, u undoes",
-        )
+        complaint = "Enter goes on; u takes the last answer back; q quits"
+        key = self._key({"", "u", "q"}, complaint, "Enter goes on, u undoes")
         if key == "u":
             self._undo()
         return key == ""

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final
 
 from rich.box import ROUNDED
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -61,15 +61,15 @@ class Screen:
         `place` says how far the labelling is, `news` what became of the key
         before. Long texts are cut unless they are to be shown whole.
         """
-        parts: list[RenderableType] = [
+        parts = Group(
             Rule(Text(place, style="bold"), style="bright_black"),
             Text(printable(news), style="bright_black", no_wrap=True, overflow="ellipsis"),
             _items(pair.items, whole),
             Padding(_labels(), (1, 1)),
             Text(f" {_KEYS}", style="bright_black"),
-        ]
+        )
         self._console.clear()
-        self._console.print(Group(*parts), width=min(self._console.width, _WIDEST))
+        self._console.print(parts, width=min(self._console.width, _WIDEST))
 
     def say(self, text: str) -> None:
         """Print a message below what is shown."""

@@ -69,8 +69,8 @@ class Form(Generic[Value]):
         """Return what a JSON value has of answers to one question each."""
         if isinstance(value, dict):
             lists = [value[name] for name in self.lists if isinstance(value.get(name), list)]
-            whole = [value] if any(name in value for name in self.needed) else []
-            value = lists[0] if lists else whole
+            alone = [value] if any(name in value for name in self.needed) else []
+            value = lists[0] if lists else alone
         entries = value if isinstance(value, list) else [value]
         return [entry for entry in entries if self.bare or isinstance(entry, dict)]
 

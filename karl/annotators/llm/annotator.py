@@ -85,27 +85,17 @@ class LLM(Backend, Annotator):
 
     def annotate(self, task: Task) -> Annotation:
         """Ask for votes on pairs; see `Annotator.annotate`."""
-        # Imported here as litellm takes seconds: runs without a model do without it.
-        from karl.llm.desk import ask
-
-        prompt, catalogue = self._prompt(task), task.dataset.catalogue
+        prompt = self._prompt(task)
         if len(task.pairs) == 0:
             self.check()
             nothing = Votes(task.pairs, np.empty((0, self.votes), np.int8))
             return Annotation(nothing, Usage(), prompt.version)
-
-        def asked(pairs: NDArray[np.int32], votes: int) -> tuple[NDArray[np.int8], Usage]:
-            questions, n = self._questions(catalogue, pairs), self.pairs_per_request
-            got = ask(backend, prompt, questions, task.account, votes=votes, per_request=n)
-            codes = [[answer.value or NO_LABEL for answer in row] for row in got.answers]
-            return np.array(codes, np.int8), got.used
-
         with self.reachable() as backend:
-            codes, used = asked(task.pairs, self.votes)
+            codes, used = self._ask(backend, prompt, task, task.pairs, self.votes)
             votes, check = Votes(task.pairs, codes), self._swapped_pairs(task)
             if len(check) == 0:
                 return Annotation(votes, used, prompt.version)
-            codes, used_again = asked(check[:, ::-1], 1)
+            codes, used_again = self._ask(backend, prompt, task, check[:, ::-1], 1)
         swapped = Votes(check, swap_labels(codes))
         return Annotation(votes, used + used_again, prompt.version, swapped)
 
@@ -132,6 +122,23 @@ class LLM(Backend, Annotator):
     def reachable(self) -> Iterator[Backend]:
         """Give the backend while its server, if it has one of its own, is up."""
         yield self
+
+    def _ask(
+        self,
+        backend: Backend,
+        prompt: LabelPrompt,
+        task: Task,
+        pairs: NDArray[np.int32],
+        votes: int,
+    ) -> tuple[NDArray[np.int8], Usage]:
+        """Return the votes on pairs, shape (n, votes), and what they took."""
+        # Imported here as litellm takes seconds: runs without a model do without it.
+        from karl.llm.desk import ask
+
+        questions, n = self._questions(task.dataset.catalogue, pairs), self.pairs_per_request
+        asked = ask(backend, prompt, questions, task.account, votes=votes, per_request=n)
+        codes = [[answer.value or NO_LABEL for answer in row] for row in asked.answers]
+        return np.array(codes, np.int8), asked.used
 
     def _prompt(self, task: Task) -> LabelPrompt:
         catalogue, language = task.dataset.catalogue, self.language

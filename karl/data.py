@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from karl.cards.recorded import with_cards
+from karl.cards.recorded import read_cards
+from karl.cards.tables import with_cards
 from karl.config.build import build_strategy
 from karl.config.compose import compose_config
 from karl.datasets import Dataset, DatasetSource
@@ -114,7 +115,7 @@ def _from_memory(tables: dict[str, Any], options: dict[str, Any]) -> Dataset:
             found = _from_source("tables", {"folder": folder} | options, None)
             items = found.catalogue
             if "cards" in paths:
-                items = with_cards(items, paths["cards"])
+                items = with_cards(items, read_cards(items, paths["cards"]))
         except DataError as error:
             raise _about_memory(error, folder) from None
     return replace(found, name=_IN_MEMORY, catalogue=items, cards=None)

@@ -76,22 +76,12 @@ class Annotator(ABC):
 
     @property
     def costs(self) -> bool:
-        """Whether its answers cost something, so that it can be asked for a quote."""
+        """Whether its answers cost something, so that it can be estimated."""
         return False
 
     @abstractmethod
     def annotate(self, task: Task) -> Annotation:
-        """Vote on pairs.
-
-        Parameters
-        ----------
-        task : Task
-            With no pairs at all, only checks that the annotator can do its work.
-
-        Returns
-        -------
-        Annotation
-            Votes on the same pairs, in the same order.
+        """Vote on pairs, in their order; with no pairs, only check that this can be done.
 
         Raises
         ------
@@ -114,18 +104,9 @@ class Annotator(ABC):
             If a key, a price or a package is missing.
         """
 
-    def quote(self, task: Task, *, anew: bool = False) -> Estimate | None:
-        """Estimate what annotating would take; nothing is sent.
+    def estimate(self, task: Task, *, anew: bool = False) -> Estimate | None:
+        """Estimate what annotating would take; nothing is sent. None where it costs nothing.
 
-        Parameters
-        ----------
-        task : Task
-        anew : bool
-            Whether answers that are stored are to be counted as if they were not.
-
-        Returns
-        -------
-        Estimate or None
-            None where it costs nothing.
+        With `anew`, answers that are stored count as if they were not.
         """
         return None

@@ -50,7 +50,17 @@ class Replay(Annotator):
             raise ConfigError(
                 f"llm.votes={self.votes}: only {recorded.codes.shape[1]} votes per pair on record"
             )
-        position = _positions(recorded, pairs, dataset)
+        missing = np.flatnonzero(~self.can_answer(dataset, pairs))
+        if missing.size:
+            first, second = (dataset.catalogue.ids[int(row)] for row in pairs[missing[0]])
+            raise DataError(
+                f"no votes on record for {missing.size} of {len(pairs)} pairs, "
+                f"the first being ({first}, {second})",
+                hint="Use candidates=recorded, which proposes only pairs on record.",
+            )
+        keys = pair_keys(recorded.items)
+        order = np.argsort(keys, kind="stable")
+        position = order[np.searchsorted(keys[order], pair_keys(pairs))]
         codes = recorded.codes[position, : self.votes]
         swapped = recorded.items[position, 0] != pairs[:, 0]
         codes = np.where(swapped[:, None], swap_labels(codes), codes)
@@ -67,20 +77,3 @@ def _on_record(dataset: Dataset) -> Votes | None:
     """Return all recorded votes, those on human-labelled pairs included."""
     parts = [votes for votes in (dataset.recorded, dataset.recorded_gold) if votes is not None]
     return Votes.concat(parts) if parts else None
-
-
-def _positions(recorded: Votes, pairs: NDArray[np.int32], dataset: Dataset) -> NDArray[np.int64]:
-    keys = pair_keys(recorded.items)
-    order = np.argsort(keys, kind="stable")
-    wanted = pair_keys(pairs)
-    # The entry after the last is for pairs that are not on record.
-    position = np.append(order, -1)[np.searchsorted(keys[order], wanted)]
-    missing = np.flatnonzero(~np.isin(wanted, keys))
-    if missing.size:
-        first, second = (dataset.catalogue.ids[int(row)] for row in pairs[missing[0]])
-        raise DataError(
-            f"no votes on record for {missing.size} of {len(pairs)} pairs, "
-            f"the first being ({first}, {second})",
-            hint="Use candidates=recorded, which proposes only pairs on record.",
-        )
-    return np.asarray(position)

@@ -18,11 +18,7 @@ class Cards(ABC):
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the data set's catalogue with the columns of the cards.
 
-        Parameters
-        ----------
-        dataset : Dataset
-        account : Account
-            Pays for cards that are yet to be written.
+        The account pays for cards that are yet to be written.
 
         Raises
         ------
@@ -30,7 +26,7 @@ class Cards(ABC):
             If the cards are missing or break their format.
         """
 
-    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
+    def estimate(self, dataset: Dataset, account: Account) -> list[Estimate]:
         """Estimate what the cards that are missing would take; empty if they cost nothing."""
         return []
 

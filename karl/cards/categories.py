@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -18,10 +16,10 @@ from karl.datasets.catalogue import FINE, MAJOR
 from karl.datasets.delimited import SEPARATORS
 from karl.datasets.tabular import open_table
 from karl.errors import UsageError
-from karl.files import write_text
+from karl.files import atomic_path
 from karl.llm.templates import as_data
 
-__all__ = ["MAX_MAJORS", "OTHER", "CategoryList", "clean_name", "separator_of"]
+__all__ = ["MAX_MAJORS", "OTHER", "CategoryList", "clean_name", "write_table"]
 
 OTHER: Final = "other"
 """What a model answers where no category of a list fits."""
@@ -54,22 +52,20 @@ class CategoryList:
         A name that differs only in case or punctuation from one that came
         before is the same category. A fine category may be None.
         """
-        names: dict[str, str] = {}
-        fines: dict[str, dict[str, str]] = {}
+        found: dict[str, tuple[str, dict[str, str]]] = {}
         for major, fine in pairs:
-            names.setdefault(_key(major), major)
-            below = fines.setdefault(_key(major), {})
+            _, fines = found.setdefault(_key(major), (major, {}))
             if fine is not None:
-                below.setdefault(_key(fine), fine)
-        found = {names[key]: tuple(sorted(below.values())) for key, below in fines.items()}
-        return cls(dict(sorted(found.items())))
+                fines.setdefault(_key(fine), fine)
+        return cls(
+            {major: tuple(sorted(fines.values())) for major, fines in sorted(found.values())}
+        )
 
     @classmethod
     def read(cls, path: Path) -> CategoryList:
         """Read a table with the columns `major_category` and `fine_category`.
 
-        Rows may repeat and a fine category may be blank, so that a catalogue
-        or a table of cards will do as well.
+        Rows may repeat and a fine category may be blank: a catalogue or a table of cards will do.
 
         Raises
         ------
@@ -80,27 +76,17 @@ class CategoryList:
         frame = table.read([MAJOR, FINE])
         lacks_major = pl.col(MAJOR).is_null()
         table.refuse(frame, lacks_major & pl.col(FINE).is_not_null(), MAJOR, "is blank")
-        named = frame.filter(~lacks_major).select(MAJOR, FINE).unique(maintain_order=True)
-        return cls.of(
-            (_spelled(major), None if fine is None else _spelled(fine))
-            for major, fine in named.iter_rows()
-        )
+        rows = frame.filter(~lacks_major).select(MAJOR, FINE).unique(maintain_order=True).rows()
+        return cls.of((_spelled(major), fine and _spelled(fine)) for major, fine in rows)
 
     def write(self, path: Path) -> None:
-        """Write the list as a table that `read` reads.
+        """Write the list as a table that `read` reads; see `write_table`."""
+        write_table(pl.DataFrame(self.rows, [MAJOR, FINE], orient="row"), path)
 
-        Raises
-        ------
-        UsageError
-            If the file's name ends neither in .csv nor in .tsv.
-        """
-        text = io.StringIO()
-        rows = csv.writer(text, delimiter=separator_of(path), lineterminator="\n")
-        rows.writerow([MAJOR, FINE])
-        rows.writerows(
-            [major, fine] for major, fines in self.majors.items() for fine in fines or ("",)
-        )
-        write_text(path, text.getvalue())
+    @property
+    def rows(self) -> list[tuple[str, str | None]]:
+        """All pairs of a major and a fine category; None below a major one without any."""
+        return [(major, fine) for major, fines in self.majors.items() for fine in fines or (None,)]
 
     def grown_by(self, pairs: Iterable[tuple[str, str]]) -> CategoryList:
         """Return the list with further categories, as far as there is room.
@@ -108,7 +94,7 @@ class CategoryList:
         A fine category that is there already stays where it is: no item then
         has to choose between two of one name.
         """
-        known = [(major, fine) for major, fines in self.majors.items() for fine in fines]
+        known = [(major, fine) for major, fine in self.rows if fine is not None]
         keys, taken = set(self._major_of), {_key(fine) for _, fine in known}
         for major, fine in pairs:
             major_key, fine_key = _key(major), _key(fine)
@@ -153,8 +139,8 @@ class CategoryList:
     @cached_property
     def _places_of(self) -> dict[str, dict[str, str]]:
         places: dict[str, dict[str, str]] = {}
-        for major, fines in self.majors.items():
-            for fine in fines:
+        for major, fine in self.rows:
+            if fine is not None:
                 places.setdefault(_key(fine), {})[major] = fine
         return places
 
@@ -165,21 +151,22 @@ def clean_name(name: str) -> str | None:
     return name if len(name) <= _MAX_NAME and _key(name) not in _NO_NAME else None
 
 
-def separator_of(path: Path) -> str:
-    """Return what separates the columns of a table that is to be written.
+def write_table(table: pl.DataFrame, path: Path) -> None:
+    """Write a table.
 
     Raises
     ------
     UsageError
         If the file's name ends neither in .csv nor in .tsv.
     """
-    try:
-        return SEPARATORS[path.suffix.lower()]
-    except KeyError:
+    separator = SEPARATORS.get(path.suffix.lower())
+    if separator is None:
         raise UsageError(
             f"{path}: tables of the kind '{path.suffix}' are not written",
             hint=f"End its name in one of: {', '.join(SEPARATORS)}.",
-        ) from None
+        )
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary, separator=separator)
 
 
 def _spelled(name: str) -> str:

@@ -10,17 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from karl.cards.base import Cards
+from karl.cards.card import CARD_COLUMNS, LISTS, TEXTS, Card
 from karl.cards.categories import CategoryList
-from karl.cards.parse import LISTS, TEXTS, Card
-from karl.cards.prompt import CardPrompt, SurveyPrompt, card_template, item_content
-from karl.cards.survey import Survey, grow, sample_titles, typical_categories
+from karl.cards.prompt import CardPrompt, card_template, item_content
+from karl.cards.survey import Survey, SurveyPrompt, grow, sample_titles, typical_categories
 from karl.cards.tables import with_cards
 from karl.datasets import Catalogue, Dataset
-from karl.datasets.catalogue import FINE, MAJOR, TITLE
+from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, TITLE
 from karl.datasets.tabular import SUFFIXES
 from karl.errors import ConfigError, KarlError
 from karl.llm.account import Account
@@ -33,7 +34,7 @@ from karl.llm.store import VoteStore
 __all__ = ["LLMCards"]
 
 _LONGEST_CHAT: Final = 8192  # tokens that the embedded model can read and write at most
-_AUTO, _CATALOGUE, _GROW = "auto", "catalogue", "grow"
+_AUTO, _CATALOGUE, _GROW = _SOURCES = ("auto", "catalogue", "grow")
 _log = logging.getLogger(__name__)
 
 
@@ -84,10 +85,9 @@ class LLMCards(Backend, Cards):
     @field_validator("categories")
     @classmethod
     def _is_a_source(cls, categories: str) -> str:
-        known = (_AUTO, _CATALOGUE, _GROW)
-        if categories not in known and Path(categories).suffix.lower() not in SUFFIXES:
+        if categories not in _SOURCES and Path(categories).suffix.lower() not in SUFFIXES:
             raise ValueError(
-                f"'{categories}' is neither one of {', '.join(known)} nor the path of a table "
+                f"'{categories}' is neither one of {', '.join(_SOURCES)} nor the path of a table "
                 f"({', '.join(SUFFIXES)})"
             )
         return categories
@@ -98,18 +98,9 @@ class LLMCards(Backend, Cards):
         A card column replaces one of the same name. An item whose card was
         invalid has no value in it; a warning counts these.
 
-        Parameters
-        ----------
-        dataset : Dataset
-        account : Account
-
-        Returns
-        -------
-        Catalogue
-            The same items in the same order, with text columns more: `type`,
-            `function`, `consumes`, `needs`, `goes_with` (kinds of products,
-            joined by "; ") and, unless the catalogue's own are kept,
-            `major_category` and `fine_category`.
+        The text columns are `type`, `function`, `consumes`, `needs`, `goes_with`
+        (kinds of products, joined by "; ") and, unless the catalogue's own are
+        kept, `major_category` and `fine_category`.
 
         Raises
         ------
@@ -122,26 +113,21 @@ class LLMCards(Backend, Cards):
         from karl.llm.client import ask
 
         catalogue = dataset.catalogue
-        shown = self._contents(catalogue)
         prompt = CardPrompt(card_template(self.template), self.category_list(dataset, account))
-        questions = _questions(catalogue, shown)
+        questions = self._questions(catalogue)
+        different = list(dict.fromkeys(questions))  # items that look the same are asked once
         with self.reachable() as backend:
-            asked = ask(backend, prompt, questions, account, per_request=self.items_per_request)
+            asked = ask(backend, prompt, different, account, per_request=self.items_per_request)
         values = [answer.value for (answer,) in asked.answers]
-        card_of = dict(zip((q.content for q in questions), values, strict=True))
-        return with_cards(
-            catalogue,
-            [card_of[content] for content in shown],
-            categorised=prompt.categories is not None,
-        )
+        card_of = dict(zip(different, values, strict=True))
+        cards: list[Card | None] = [card_of[question] for question in questions]
+        _check(cards)
+        return with_cards(catalogue, _table(catalogue, cards, prompt.categories))
 
     def category_list(self, dataset: Dataset, account: Account) -> CategoryList | None:
         """Return the list that items are sorted into, which may have to grow first.
 
-        Returns
-        -------
-        CategoryList or None
-            None where the catalogue's own categories are kept.
+        None where the catalogue's own categories are kept.
 
         Raises
         ------
@@ -160,7 +146,7 @@ class LLMCards(Backend, Cards):
             def answered(question: Question) -> Any:
                 return ask(backend, prompt, [question], account).answers[0][0].value
 
-            survey = grow(sample_titles(dataset.catalogue, self.survey_items), answered)
+            survey = grow(self._sample(dataset.catalogue), answered)
         if survey.n_unanswered:
             _log.warning(
                 "%d of %d requests for categories had no valid answer",
@@ -174,7 +160,7 @@ class LLMCards(Backend, Cards):
             )
         return survey.categories
 
-    def quote(self, dataset: Dataset, account: Account) -> list[Estimate]:
+    def estimate(self, dataset: Dataset, account: Account) -> list[Estimate]:
         """Estimate what the cards that are missing would take; nothing is sent.
 
         As long as the list of categories has not grown, a typical one stands in.
@@ -190,9 +176,8 @@ class LLMCards(Backend, Cards):
             unfinished = lines[0].calls > 0
             categories = self._typical(catalogue) if unfinished else survey.categories
         prompt = CardPrompt(card_template(self.template), categories)
-        questions = _questions(catalogue, self._contents(catalogue))
-        per_request = self.items_per_request
-        return [*lines, estimate(self, prompt, questions, account, per_request=per_request)]
+        different, n = list(dict.fromkeys(self._questions(catalogue))), self.items_per_request
+        return [*lines, estimate(self, prompt, different, account, per_request=n)]
 
     def preview(self, dataset: Dataset) -> Catalogue:
         """Return the catalogue with stand-ins for cards: titles, and categories by chance.
@@ -201,20 +186,14 @@ class LLMCards(Backend, Cards):
         each of them is then as much as it will be.
         """
         catalogue = dataset.catalogue
-        categories = self._given()
-        if self._grows(catalogue):
-            categories = self._typical(catalogue)
-        titles = catalogue.texts([TITLE]).to_list()
-        cards: list[Card | None] = [
-            dict.fromkeys(TEXTS, title) | {name: [title] for name in LISTS} for title in titles
-        ]
-        if categories is not None:
-            pairs = [(m, fine) for m, fines in categories.majors.items() for fine in fines or ("",)]
-            for title, card in zip(titles, cards, strict=True):
-                assert card is not None  # noqa: S101
-                at = int.from_bytes(hashlib.sha256(title.encode()).digest()[:4]) % len(pairs)
-                card[MAJOR], card[FINE] = pairs[at]
-        return with_cards(catalogue, cards, categorised=categories is not None)
+        categories = self._typical(catalogue) if self._grows(catalogue) else self._given()
+        pairs = [(None, None)] if categories is None else categories.rows
+        cards: list[Card | None] = []
+        for title in catalogue.texts([TITLE]):
+            major, fine = pairs[int.from_bytes(_digest(title)[:4]) % len(pairs)]
+            lists = {name: [title] for name in LISTS}
+            cards.append(dict.fromkeys(TEXTS, title) | {MAJOR: major, FINE: fine} | lists)
+        return with_cards(catalogue, _table(catalogue, cards, categories))
 
     @contextmanager
     def reachable(self) -> Iterator[Backend]:
@@ -232,7 +211,7 @@ class LLMCards(Backend, Cards):
 
     def _given(self) -> CategoryList | None:
         """Return the list that was given; None if there is none."""
-        if self.categories in (_AUTO, _CATALOGUE, _GROW):
+        if self.categories in _SOURCES:
             return None
         path = Path(self.categories).expanduser()
         categories = CategoryList.read(path)
@@ -244,8 +223,7 @@ class LLMCards(Backend, Cards):
         """Return the survey as far as the vote store has its answers."""
         from karl.llm.requests import question_keys
 
-        prompt = SurveyPrompt()
-        titles = sample_titles(catalogue, self.survey_items)
+        prompt, titles = SurveyPrompt(), self._sample(catalogue)
         if not account.store.exists():
             return grow(titles, lambda _: None)
         with VoteStore(account.store) as store:
@@ -257,18 +235,49 @@ class LLMCards(Backend, Cards):
 
             return grow(titles, answered)
 
-    def _typical(self, catalogue: Catalogue) -> CategoryList:
-        return typical_categories(len(sample_titles(catalogue, self.survey_items)))
+    def _sample(self, catalogue: Catalogue) -> list[str]:
+        return sample_titles(catalogue, self.survey_items)
 
-    def _contents(self, catalogue: Catalogue) -> list[str]:
-        """Return each item as it is shown."""
+    def _typical(self, catalogue: Catalogue) -> CategoryList:
+        return typical_categories(len(self._sample(catalogue)))
+
+    def _questions(self, catalogue: Catalogue) -> list[Question]:
+        """Return the question about each item; equal where items look the same."""
         columns = catalogue.shown(self.columns, "cards.columns")
+        items = catalogue.table.select(columns).iter_rows(named=True)
         return [
-            item_content(item) for item in catalogue.table.select(columns).iter_rows(named=True)
+            Question((name,), item_content(item))
+            for name, item in zip(catalogue.ids, items, strict=True)
         ]
 
 
-def _questions(catalogue: Catalogue, contents: Sequence[str]) -> list[Question]:
-    """Return a question for each different content: items that look the same are asked once."""
-    first = dict(zip(reversed(contents), reversed(catalogue.ids.to_list()), strict=True))
-    return [Question((first[content],), content) for content in dict.fromkeys(contents)]
+def _check(cards: Sequence[Card | None]) -> None:
+    """Warn of items without a card; raise a KarlError if none has one."""
+    n_without = sum(card is None for card in cards)
+    if n_without and n_without == len(cards):
+        raise KarlError(
+            "no item has a card: the model gave no valid answer",
+            hint="Choose another cards.model.",
+        )
+    if n_without:
+        _log.warning("%d of %d items have no card: the answers were invalid", n_without, len(cards))
+
+
+def _table(
+    catalogue: Catalogue, cards: Sequence[Card | None], categories: CategoryList | None
+) -> pl.DataFrame:
+    """Return cards, one per item, as text columns; with categories if there is a list of them."""
+    names = (*TEXTS, *LISTS) if categories is None else CARD_COLUMNS
+    cells = {name: [_cell(card, name) for card in cards] for name in names}
+    return pl.DataFrame(
+        {ITEM_ID: catalogue.ids} | cells, schema_overrides=dict.fromkeys(names, pl.String)
+    )
+
+
+def _cell(card: Card | None, name: str) -> str | None:
+    value = None if card is None else card[name]
+    return ("; ".join(value) if isinstance(value, list) else value) or None
+
+
+def _digest(title: str) -> bytes:
+    return hashlib.sha256(title.encode()).digest()

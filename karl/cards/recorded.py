@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 from pydantic.dataclasses import dataclass
 
 from karl.cards.base import Cards
+from karl.cards.tables import with_cards
 from karl.datasets import Catalogue, Dataset
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR
 from karl.datasets.catalogue_file import check_ids
@@ -18,9 +18,8 @@ from karl.datasets.tabular import open_table
 from karl.errors import DataError
 from karl.llm.account import Account
 
-__all__ = ["RecordedCards", "with_cards"]
+__all__ = ["RecordedCards", "read_cards"]
 
-_COLUMNS: Final = (MAJOR, FINE, "type", "function")
 _log = logging.getLogger(__name__)
 
 
@@ -37,24 +36,12 @@ class RecordedCards(Cards):
     """
 
     path: str | None = None
-    columns: tuple[str, ...] = _COLUMNS
+    columns: tuple[str, ...] = (MAJOR, FINE, "type", "function")
 
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
-        """Return the catalogue with the card columns.
+        """Return the catalogue with the card columns; see `Cards.apply`.
 
-        A card column replaces one of the same name in the catalogue. Items
-        without a card have no value in it; a warning says how many.
-
-        Parameters
-        ----------
-        dataset : Dataset
-        account : Account
-            Left alone: these cards cost nothing.
-
-        Returns
-        -------
-        Catalogue
-            The same items in the same order.
+        Items without a card have no value in them; a warning says how many.
 
         Raises
         ------
@@ -62,44 +49,33 @@ class RecordedCards(Cards):
             If there is no such table or column, if two cards are of one item,
             or if no item has a card.
         """
-        return with_cards(dataset.catalogue, self._find(dataset), self.columns)
-
-    def _find(self, dataset: Dataset) -> Path:
         path = dataset.cards if self.path is None else Path(self.path).expanduser()
         if path is None:
             raise DataError(
                 f"the data set '{dataset.name}' came without item cards",
                 hint="Set cards.path to a table of cards, or choose cards=none.",
             )
-        return path
+        return with_cards(dataset.catalogue, read_cards(dataset.catalogue, path, self.columns))
 
 
-def with_cards(catalogue: Catalogue, path: Path, columns: Sequence[str] | None = None) -> Catalogue:
-    """Return a catalogue with the columns of a table of cards; see `RecordedCards.apply`.
+def read_cards(
+    catalogue: Catalogue, path: Path, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """Read cards of a catalogue's items, for `with_cards`; see `RecordedCards.apply`.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    path : Path
-        A table with a row per item.
-    columns : sequence of str, optional
-        All that the table has, when left out.
+    All columns that the table has, when none are named.
     """
     table = open_table(path)
     if columns is None:
         columns = [column for column in table.columns if column != ITEM_ID]
     cards = table.read([ITEM_ID, *columns])
     check_ids(table, cards, ITEM_ID)
-    cards, items = cards.select(ITEM_ID, *columns), catalogue.table
-    n_with = items.join(cards, on=ITEM_ID, how="semi").height
+    n_items = len(catalogue)
+    n_with = int(catalogue.ids.is_in(cards[ITEM_ID].implode()).sum())
     if n_with == 0:
-        raise DataError(
-            "no card is of an item of the catalogue",
-            file=path,
-            column=ITEM_ID,
-            hint="Are these the cards of this data set? Their ids must be the catalogue's.",
-        )
-    if n_with < items.height:
-        _log.warning("%d of %d items have no card", items.height - n_with, items.height)
-    own = items.select(pl.exclude(list(columns)))
-    return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))
+        hint = "Are these the cards of this data set? Their ids must be the catalogue's."
+        message = "no card is of an item of the catalogue"
+        raise DataError(message, file=path, column=ITEM_ID, hint=hint)
+    if n_with < n_items:
+        _log.warning("%d of %d items have no card", n_items - n_with, n_items)
+    return cards.select(ITEM_ID, *columns)

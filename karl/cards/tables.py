@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
-from karl.cards.categories import separator_of
-from karl.cards.parse import LISTS, TEXTS, Card
+from karl.cards.card import CARD_COLUMNS
+from karl.cards.categories import write_table
 from karl.datasets import Catalogue
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR
-from karl.errors import KarlError
-from karl.files import atomic_path
 
-__all__ = ["CARD_COLUMNS", "Summary", "summarise", "with_cards", "write_cards"]
-
-CARD_COLUMNS: Final = (MAJOR, FINE, *TEXTS, *LISTS)
-"""The columns that cards bring."""
-
-_log = logging.getLogger(__name__)
+__all__ = ["Summary", "summarise", "with_cards", "write_cards"]
 
 
-def with_cards(
-    catalogue: Catalogue, cards: Sequence[Card | None], *, categorised: bool
-) -> Catalogue:
-    """Return a catalogue with the columns of its cards, which replace those of the same name.
+def with_cards(catalogue: Catalogue, cards: pl.DataFrame) -> Catalogue:
+    """Return a catalogue with the columns of cards, which replace those of the same name.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    cards : sequence of Card or None, length n_items
-        None where an item has none; a warning counts these.
-    categorised : bool
-        Whether cards have categories; if not, the catalogue's own columns stay.
-
-    Raises
-    ------
-    KarlError
-        If no item has a card.
+    Cards have an `item_id` and are one per item at most; items without one have no value.
     """
-    n_without = sum(card is None for card in cards)
-    if n_without and n_without == len(cards):
-        raise KarlError(
-            "no item has a card: the model gave no valid answer",
-            hint="Choose another cards.model.",
-        )
-    if n_without:
-        _log.warning("%d of %d items have no card: the answers were invalid", n_without, len(cards))
-    names = CARD_COLUMNS if categorised else (*TEXTS, *LISTS)
-    columns = [pl.Series(name, [_cell(card, name) for card in cards], pl.String) for name in names]
-    return Catalogue(catalogue.table.select(pl.exclude(names)).with_columns(columns))
+    own = catalogue.table.select(pl.exclude([c for c in cards.columns if c != ITEM_ID]))
+    return Catalogue(own.join(cards, on=ITEM_ID, how="left", maintain_order="left"))
 
 
 @dataclass(frozen=True)
@@ -79,16 +47,14 @@ class Summary:
 
 def summarise(catalogue: Catalogue) -> Summary:
     """Count what a catalogue with cards has."""
-    table = catalogue.table
-
-    def values(column: str) -> pl.Series:
-        return table[column].drop_nulls() if catalogue.has(column) else pl.Series([], dtype=pl.Null)
-
-    fines = values(FINE)
+    cards, majors, fines = (
+        catalogue.table[column].drop_nulls() if catalogue.has(column) else pl.Series([])
+        for column in ("type", MAJOR, FINE)
+    )
     return Summary(
         items=len(catalogue),
-        cards=len(values(TEXTS[0])),
-        majors=values(MAJOR).n_unique(),
+        cards=len(cards),
+        majors=majors.n_unique(),
         fines=fines.n_unique(),
         uncategorised=len(catalogue) - len(fines),
     )
@@ -97,23 +63,7 @@ def summarise(catalogue: Catalogue) -> Summary:
 def write_cards(catalogue: Catalogue, path: Path) -> None:
     """Write a catalogue's cards as a table that `cards=recorded cards.path=…` reads.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    path : Path
-        A `.csv` or `.tsv` file.
-
-    Raises
-    ------
-    UsageError
-        If its name ends otherwise.
+    See `write_table`.
     """
-    separator = separator_of(path)
     columns = [column for column in CARD_COLUMNS if catalogue.has(column)]
-    with atomic_path(path) as temporary:
-        catalogue.table.select(ITEM_ID, *columns).write_csv(temporary, separator=separator)
-
-
-def _cell(card: Card | None, name: str) -> str | None:
-    value = None if card is None else card[name]
-    return ("; ".join(value) if isinstance(value, list) else value) or None
+    write_table(catalogue.table.select(ITEM_ID, *columns), path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-__all__ = ["Answer", "Message", "Prompt", "Question"]
+__all__ = ["Answer", "Message", "Prompt", "Question", "ask_again", "chat_of"]
 
 Message = dict[str, str]
 """One message of a chat: `role` ("system", "user" or "assistant") and `content`."""
+
+_LONGEST_CITED: Final = 500
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,7 @@ class Prompt(Protocol):
         ...
 
     def parse(self, text: str, n_questions: int) -> list[Any]:
-        """Read an answer, as tolerantly as is safe.
-
-        Returns
-        -------
-        list, length n_questions
-            A JSON value for each question; None where there is no valid answer.
-        """
+        """Read an answer: a JSON value for each question, None where there is no valid one."""
         ...
 
     def repair(self, question: Question, answer: str) -> list[Message]:
@@ -87,3 +83,21 @@ class Answer:
     value: Any
     raw: str
     call: int
+
+
+def chat_of(system: str, user: str) -> list[Message]:
+    """Return the chat in which a model is told what to do, then asked."""
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def ask_again(chat: Sequence[Message], answer: str, again: str) -> list[Message]:
+    """Return the chat that goes on after an invalid answer.
+
+    `again` says what is wrong with it, and what is wanted.
+    """
+    system, user = chat
+    cited = answer.strip()[:_LONGEST_CITED]
+    if not cited:  # providers refuse empty messages, some two of a role in a row
+        return chat_of(system["content"], f"{user['content']}\n\n{again}")
+    said = {"role": "assistant", "content": cited}
+    return [system, user, said, {"role": "user", "content": again}]

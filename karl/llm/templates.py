@@ -24,17 +24,15 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from karl.errors import ConfigError
+from karl.llm.question import Prompt, Question
 
-__all__ = ["MAX_CHARS", "Template", "as_data", "load_template"]
+__all__ = ["MAX_CHARS", "Template", "as_data", "check_shown_once", "load_template"]
 
 MAX_CHARS: Final = 500
 """Longest value of a field in a prompt, in characters."""
 
 _ENVIRONMENT: Final = SandboxedEnvironment(
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 # Control, format and surrogate characters, line and paragraph separators.
 _UNWANTED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -57,23 +55,14 @@ class Template:
     file: Path = field(compare=False)
 
     def render(self, block: str, **variables: object) -> str:
-        """Return a block as text, without white space around it.
-
-        Raises
-        ------
-        ConfigError
-            If an expression in the block fails.
-        """
+        """Return a block as text, stripped; raise a ConfigError if an expression in it fails."""
         compiled = self._compiled
         try:
             parts = list(compiled.blocks[block](compiled.new_context(variables)))
         except Exception as error:  # whatever an expression in somebody's template can raise
-            raise _error(
-                self.file,
-                _line(compiled, error.__traceback__),
-                f"{error} (in block '{block}')",
-                "Correct the expression; karl's own templates show what there is to use.",
-            ) from error
+            line = _line(compiled, error.__traceback__)
+            hint = "Correct the expression; karl's own templates show what there is to use."
+            raise _error(self.file, line, f"{error} (in block '{block}')", hint) from error
         return "".join(parts).strip()
 
     @cached_property
@@ -85,15 +74,7 @@ class Template:
 def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template:
     """Read and check a prompt template.
 
-    Parameters
-    ----------
-    path : Path
-    blocks : mapping of str to collection of str
-        The blocks that the template must have, and the variables that each may use.
-
-    Returns
-    -------
-    Template
+    `blocks` are those that it must have, each with the variables that it may use.
 
     Raises
     ------
@@ -103,30 +84,41 @@ def load_template(path: Path, blocks: Mapping[str, Collection[str]]) -> Template
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
+        tree = _ENVIRONMENT.parse(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"the prompt template {path} cannot be read: {error}",
             hint="Name a UTF-8 text file, or null for karl's own template.",
         ) from error
-    try:
-        tree = _ENVIRONMENT.parse(text)
     except jinja2.TemplateSyntaxError as error:
         hint = "See https://jinja.palletsprojects.com/templates for the syntax."
         raise _error(path, error.lineno, error.message or "wrong syntax", hint) from error
-    names = ", ".join(blocks)
-    found = {}
+    names, found = ", ".join(blocks), set()
     for node in _outermost(tree):
         if not isinstance(node, nodes.Block) or node.name not in blocks:
             what = f"block '{node.name}'" if isinstance(node, nodes.Block) else "this"
             hint = f"Put everything but {{# comments #}} into one of the blocks: {names}."
             raise _error(path, node.lineno, f"{what} would not be sent", hint)
-        found[node.name] = node
-    for name, known in blocks.items():
-        if name not in found:
-            hint = f"Add {{% block {name} %}} … {{% endblock %}}; all blocks: {names}."
-            raise ConfigError(f"{path}: the prompt template has no block '{name}'", hint=hint)
-        _check_variables(path, found[name], known)
+        _check_variables(path, node, blocks[node.name])
+        found.add(node.name)
+    for name in (name for name in blocks if name not in found):
+        hint = f"Add {{% block {name} %}} … {{% endblock %}}; all blocks: {names}."
+        raise _error(path, None, f"the prompt template has no block '{name}'", hint)
     return Template(text, path)
+
+
+def check_shown_once(question: Question, prompt: Prompt, template: Template, variable: str) -> None:
+    """Raise a ConfigError unless a prompt shows each question once, be it alone or not.
+
+    `variable` holds the questions in its template's block "user", such as "pairs".
+    """
+    for questions in ([question], [question] * 2):
+        _, user = prompt.messages(questions)
+        if user["content"].count(question.content) != len(questions):
+            raise ConfigError(
+                f"{template.file}: block 'user' does not show each {variable[:-1]} once",
+                hint=f"Write {{{{ {variable} }}}} into it, once.",
+            )
 
 
 def as_data(record: Mapping[str, object], *, max_chars: int = MAX_CHARS) -> str:
@@ -136,16 +128,8 @@ def as_data(record: Mapping[str, object], *, max_chars: int = MAX_CHARS) -> str:
     `\u003c` and so on, which JSON reads as the same text. Characters that are
     not seen (control, format and direction marks) are removed.
 
-    Parameters
-    ----------
-    record : mapping of str to object
-        Values that are None, empty or not finite are left out.
-    max_chars : int
-        Longer values are cut, which a final … shows.
-
-    Returns
-    -------
-    str
+    Values that are None, empty or not finite are left out. Longer ones than
+    `max_chars` are cut, which a final … shows.
     """
     values = {_clean(name): _value(value, max_chars) for name, value in record.items()}
     shown = {name: value for name, value in values.items() if value not in (None, "")}
@@ -182,12 +166,9 @@ def _check_variables(path: Path, block: nodes.Block, known: Collection[str]) -> 
     unknown = meta.find_undeclared_variables(body) - {*known, *_ENVIRONMENT.globals}
     for node in block.find_all(nodes.Name):
         if node.name in unknown:
-            raise _error(
-                path,
-                node.lineno,
-                f"there is no variable '{node.name}' in block '{block.name}'",
-                f"It has: {', '.join(sorted(known)) or 'none'}.",
-            )
+            message = f"there is no variable '{node.name}' in block '{block.name}'"
+            hint = f"It has: {', '.join(sorted(known)) or 'none'}."
+            raise _error(path, node.lineno, message, hint)
 
 
 def _line(template: jinja2.Template, trace: TracebackType | None) -> int | None:

@@ -73,10 +73,10 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
     artefacts = InFolder(run.folder, experiment.dataset.catalogue)
     if n_gold is not None:
         gold = experiment.gold(n_gold)
-        found.add(llm.quote(experiment.task(gold.items)), "gold pairs")
+        found.add(llm.estimate(experiment.task(gold.items)), "gold pairs")
     number, pairs = _open_selection(run, artefacts)
     if pairs is not None:
-        found.add(llm.quote(experiment.task(pairs)), f"round {number}")
+        found.add(llm.estimate(experiment.task(pairs)), f"round {number}")
         found.notes.append(f"Round {number}: the pairs that are selected.")
         number += 1
     n_left = rounds - number + 1
@@ -104,7 +104,7 @@ class _StandIns(Cards):
 def _with_cards(run: Run, found: Forecast) -> Experiment:
     """Estimate the cards; return an experiment in which none is written."""
     experiment = run.experiment
-    lines = experiment.cards.quote(experiment.source, experiment.account)
+    lines = experiment.cards.estimate(experiment.source, experiment.account)
     found.lines += lines
     if not any(line.calls for line in lines):
         return experiment
@@ -124,7 +124,7 @@ def _forecast_rounds(
     ]
     pairs = _typical_selection(experiment, artefacts, number, history)
     # Pairs to come are others.
-    first = experiment.llm.quote(experiment.task(pairs), anew=True)
+    first = experiment.llm.estimate(experiment.task(pairs), anew=True)
     n_pairs = n_left * len(pairs)
     if budget.labels is not None:
         n_asked = sum(len(past.asked) for past in history)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karl.annotators.prompt import Example, LabelPrompt, Language, pair_content, template_text
+from karl.annotators.llm.prompt import Example, LabelPrompt, Language, label_template, pair_content
 from karl.llm.question import Question
 
 TITLES = [
@@ -102,17 +102,17 @@ def test_there_are_enough_of_them() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("number", range(len(TITLES)))
 def test_a_title_is_data_and_nothing_else(number: int, language: Language) -> None:
-    check(TITLES[number], LabelPrompt(template_text(language), rationale=True))
+    check(TITLES[number], LabelPrompt(label_template(language), rationale=True))
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=[])))
 def test_any_title_is_data_and_nothing_else(title: str) -> None:
-    check(title, LabelPrompt(template_text("en")))
+    check(title, LabelPrompt(label_template("en")))
 
 
 @pytest.mark.parametrize("number", range(len(TITLES)))
 def test_a_title_in_an_example_is_data_too(number: int) -> None:
-    template = template_text("en")
+    template = label_template("en")
     texts = []
     for asked in (question(TITLES[number]), HARMLESS):
         prompt = LabelPrompt(template, examples=(Example(asked.content, 5),))
@@ -124,7 +124,7 @@ def test_a_title_in_an_example_is_data_too(number: int) -> None:
 
 @pytest.mark.parametrize("number", range(len(TITLES)))
 def test_a_title_in_a_repair_is_data_too(number: int) -> None:
-    prompt = LabelPrompt(template_text("en"))
+    prompt = LabelPrompt(label_template("en"))
     hostile = prompt.repair(question(TITLES[number]), "")
     harmless = prompt.repair(HARMLESS, "")
     assert hostile[0] == harmless[0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from karl.annotators.parse import find_problem, parse_labels
+from karl.annotators.llm.labels import find_problem, parse_labels
 from karl.labels import FunctionLabel
 
 CODES = st.integers(1, 9)

@@ -9,16 +9,16 @@ from typing import get_args
 import numpy as np
 import pytest
 
-import karl.annotators.prompt as prompt_module
-from karl.annotators.parse import Problem
-from karl.annotators.prompt import (
+import karl.annotators.llm.prompt as prompt_module
+from karl.annotators.llm.labels import Problem
+from karl.annotators.llm.prompt import (
     Example,
     LabelPrompt,
     Language,
     choose_examples,
     guess_language,
+    label_template,
     pair_content,
-    template_text,
 )
 from karl.datasets import LabelledPairs
 from karl.errors import ConfigError
@@ -39,13 +39,13 @@ OWN = """{# mine #}
 
 
 def prompt(language: Language = "en", **settings) -> LabelPrompt:
-    return LabelPrompt(template_text(language), **settings)
+    return LabelPrompt(label_template(language), **settings)
 
 
 def own(folder: Path, text: str) -> LabelPrompt:
     file = folder / "mine.j2"
     file.write_text(text, encoding="utf-8")
-    return LabelPrompt(template_text("en", str(file)))
+    return LabelPrompt(label_template("en", str(file)))
 
 
 def system_of(asked: Prompt, *questions: Question) -> str:
@@ -188,12 +188,12 @@ def test_the_version_follows_what_shapes_answers() -> None:
 
 def test_the_version_does_not_follow_where_the_template_lies(tmp_path: Path) -> None:
     copy = shutil.copy(TEMPLATES / "label.en.j2", tmp_path / "copy.j2")
-    copied = LabelPrompt(template_text("ja", str(copy)))
+    copied = LabelPrompt(label_template("ja", str(copy)))
     assert copied.version == prompt().version
     assert copied == prompt()
     text = Path(copy).read_text(encoding="utf-8").replace("\n", "\r\n")
     Path(copy).write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert LabelPrompt(template_text("en", str(copy))).version == prompt().version
+    assert LabelPrompt(label_template("en", str(copy))).version == prompt().version
 
 
 def test_a_template_of_ones_own_is_used(tmp_path: Path) -> None:
@@ -237,15 +237,15 @@ def test_what_is_wrong_with_a_template_is_told_before_anything_is_sent(
 
 def test_a_template_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.j2"):
-        template_text("en", str(tmp_path / "absent.j2"))
+        label_template("en", str(tmp_path / "absent.j2"))
     (tmp_path / "latin.j2").write_bytes(b"\xff\xfe\xe4")
     with pytest.raises(ConfigError, match=r"latin.j2(.|\n)*UTF-8"):
-        template_text("en", str(tmp_path / "latin.j2"))
+        label_template("en", str(tmp_path / "latin.j2"))
 
 
 def test_every_problem_has_its_words_in_every_language() -> None:
     for language in LANGUAGES:
-        template = template_text(language)
+        template = label_template(language)
         words = {template.render("repair", problem=p, rationale=False) for p in get_args(Problem)}
         assert len(words) == len(get_args(Problem))
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from karl.cards.card import parse_cards
 from karl.cards.categories import CategoryList
-from karl.cards.parse import parse_additions, parse_cards
 from karl.cards.prompt import CardPrompt, card_template, item_content
+from karl.cards.survey import parse_additions
 from karl.llm.question import Question
 
 LIST = CategoryList.of([("desk", "pens"), ("desk", "ring notebooks"), ("home", "mugs")])

@@ -13,11 +13,12 @@ from cards.card_shop import OWN, TITLES, account, cards, dataset, rows
 from cards.knowing_server import Knowing, is_survey
 from llm.loopback import Loopback
 
+from karl.cards.card import CARD_COLUMNS
 from karl.cards.categories import CategoryList
 from karl.cards.llm import LLMCards
 from karl.cards.none import NoCards
 from karl.cards.recorded import RecordedCards
-from karl.cards.tables import CARD_COLUMNS, Summary, summarise, write_cards
+from karl.cards.tables import Summary, summarise, write_cards
 from karl.categories import Categories
 from karl.config.build import build
 from karl.config.compose import compose_config
@@ -262,37 +263,37 @@ def test_names_of_categories_stay_inside_their_delimiters(knowing: Knowing, tmp_
 
 @pytest.mark.parametrize("own", [{}, OWN])
 @pytest.mark.parametrize("per_request", [1, 10])
-def test_a_quote_is_what_is_then_asked(
+def test_an_estimate_is_what_is_then_asked(
     knowing: Knowing, tmp_path: Path, own: dict[str, list[str]], per_request: int
 ) -> None:
     titles = MANY if not own else TITLES
     shop, payer = dataset(titles, **own), account(tmp_path)
     maker = cards(knowing.url, items_per_request=per_request, survey_items=130)
-    quoted = maker.quote(shop, payer)
+    estimated = maker.estimate(shop, payer)
     assert knowing.chats == []
     maker.apply(shop, payer)
     surveys = sum(knowing.is_survey())
     asked = [surveys, len(knowing.chats) - surveys]
-    assert [line.calls for line in quoted] == (asked if surveys else asked[1:])
-    assert quoted[-1].answers == len(titles)
-    assert quoted[-1].most_usd > quoted[-1].cost_usd > 0
-    assert [line.calls for line in maker.quote(shop, payer)] == [0] * len(quoted)
+    assert [line.calls for line in estimated] == (asked if surveys else asked[1:])
+    assert estimated[-1].answers == len(titles)
+    assert estimated[-1].most_usd > estimated[-1].cost_usd > 0
+    assert [line.calls for line in maker.estimate(shop, payer)] == [0] * len(estimated)
 
 
 def test_a_command_that_estimates_knows_which_cards_cost_something(tmp_path: Path) -> None:
-    quoted = cards("http://127.0.0.1:1").quote(dataset(), account(tmp_path))
-    assert all(line.calls for line in quoted) and quoted
+    estimated = cards("http://127.0.0.1:1").estimate(dataset(), account(tmp_path))
+    assert all(line.calls for line in estimated) and estimated
     for free in (NoCards(), RecordedCards("nowhere.csv")):
-        assert free.quote(dataset(), account(tmp_path)) == []
+        assert free.estimate(dataset(), account(tmp_path)) == []
 
 
-def test_a_quote_of_a_survey_half_done_is_of_the_other_half(
+def test_an_estimate_of_a_survey_half_done_is_of_the_other_half(
     knowing: Knowing, tmp_path: Path
 ) -> None:
     maker, shop = cards(knowing.url, survey_items=150), dataset(MANY)
     with pytest.raises(BudgetExhausted):
         maker.apply(shop, account(tmp_path, calls=2))
-    survey, written = maker.quote(shop, account(tmp_path))
+    survey, written = maker.estimate(shop, account(tmp_path))
     assert (survey.answers, survey.stored, survey.calls) == (3, 2, 1)
     assert (written.stored, written.calls) == (0, 20)
 

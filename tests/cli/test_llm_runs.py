@@ -29,7 +29,7 @@ from cli.small_shop import done, finish, karl, results, start, write_shop
 from llm.asking import rows, states
 from llm.loopback import Loopback, serve
 
-from karl.annotators import prompt
+from karl.annotators.llm import prompt
 
 NAME = ("--name", "whole")
 MORTAL = RUNS / "mortal"

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.annotators.base import Annotation, Annotator, Task, Usage
-from karl.annotators.human.answers import DEFINITIONS, AnswerBook, PairQuestion, questions
+from karl.annotators.human.answers import DEFINITIONS, AnswerBook, ShownPair, shown_pairs
 from karl.datasets import Votes
 from karl.errors import UsageError
 from karl.labels import NO_LABEL
@@ -65,11 +65,11 @@ class Human(Annotator):
 
     def answered(self, task: Task) -> NDArray[np.int8]:
         """Return the answers that are there, shape (n, votes); 0 where one is missing."""
-        asked = self._questions(task)
-        if not asked:
+        pairs = self._shown(task)
+        if not pairs:
             return np.empty((0, self.votes), np.int8)
         with AnswerBook.open(task.account, self.annotator) as book:
-            return book.codes(asked, self.votes)
+            return book.codes(pairs, self.votes)
 
     def _ask(self, task: Task) -> None:
         # Imported here: a run whose answers are all there draws no screen.
@@ -85,10 +85,10 @@ class Human(Annotator):
                 f"spreadsheet: karl sheet write {account.name} FILE.csv, then karl sheet read "
                 f"{account.name} FILE.csv",
             )
-        asked = self._questions(task)
-        with AnswerBook.open(account, self.annotator) as book, book.writing(account):
-            account.watch(Progress("labels", 0, len(asked) * self.votes, typed=True))
-            Dialogue(book, Screen(), asked, self.votes).work()
+        pairs = self._shown(task)
+        with AnswerBook.open(account, self.annotator, writing=True) as book:
+            account.watch(Progress("labels", 0, len(pairs) * self.votes, typed=True))
+            Dialogue(book, Screen(), pairs, self.votes).work()
 
-    def _questions(self, task: Task) -> list[PairQuestion]:
-        return questions(task.dataset.catalogue, task.pairs, self.columns)
+    def _shown(self, task: Task) -> list[ShownPair]:
+        return shown_pairs(task.dataset.catalogue, task.pairs, self.columns)

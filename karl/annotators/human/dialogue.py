@@ -5,35 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
 
-from karl.annotators.human.answers import AnswerBook, PairQuestion
-from karl.annotators.human.screen import describe
+from karl.annotators.human.answers import AnswerBook, ShownPair
+from karl.annotators.human.screen import Screen, describe
 from karl.labels import N_LABELS, NO_LABEL
 
-__all__ = ["Dialogue", "ScreenLike"]
+__all__ = ["Dialogue"]
 
 _DIGITS = {str(label): label for label in range(1, N_LABELS + 1)}
-
-
-class ScreenLike(Protocol):
-    """What `Screen` does, for whoever stands in for it."""
-
-    def show(self, question: PairQuestion, place: str, news: str, *, whole: bool = False) -> None:
-        """Show a pair."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Print a message."""
-        ...
-
-    def help(self) -> None:
-        """Explain the keys."""
-        ...
-
-    def ask(self, prompt: str = "label") -> str:
-        """Read what is typed."""
-        ...
 
 
 class Dialogue:
@@ -43,28 +22,27 @@ class Dialogue:
     ----------
     book : AnswerBook
         Open for writing; has every answer before the next question is shown.
-    screen : ScreenLike
-    asked : sequence of PairQuestion
-        May hold the same question twice; it is asked once.
+    pairs : sequence of ShownPair
+        Those that look the same are asked once.
     votes : int
-        Answers to each question. The second comes after all first ones, so
-        that it is an opinion of its own.
+        Answers on each pair. The second comes after all first ones, so that
+        it is an opinion of its own.
     """
 
     def __init__(
-        self, book: AnswerBook, screen: ScreenLike, asked: Sequence[PairQuestion], votes: int
+        self, book: AnswerBook, screen: Screen, pairs: Sequence[ShownPair], votes: int
     ) -> None:
         self._book, self._screen, self._votes = book, screen, votes
-        different = list({book.key(question, 0): question for question in asked}.values())
+        different = list({book.key(pair, 0): pair for pair in pairs}.values())
         self._n_pairs = len(different)
         codes = book.codes(different, votes)
         self._waiting = deque(
-            (question, vote)
+            (pair, vote)
             for vote in range(votes)
-            for question, row in zip(different, codes, strict=True)
+            for pair, row in zip(different, codes, strict=True)
             if row[vote] == NO_LABEL
         )
-        self._given: list[tuple[PairQuestion, int, int]] = []
+        self._given: list[tuple[ShownPair, int, int]] = []
         self._news = f"{self._n_kept} kept from before" if self._n_kept else ""
 
     def work(self) -> None:
@@ -80,20 +58,16 @@ class Dialogue:
 
     def _ask_one(self) -> None:
         """Show the pair that is first in the queue and do what the keys say."""
-        question, vote = self._waiting[0]
-        whole, since = False, time.monotonic()
-        while True:
-            self._screen.show(question, self._place(vote), self._news, whole=whole)
+        pair, vote = self._waiting[0]
+        since, key = time.monotonic(), ""
+        while key in ("", "m"):
+            self._screen.show(pair, self._place(vote), self._news, whole=key == "m")
             key = self._key({*_DIGITS, "u", "s", "m", "q"}, "no such key; ? explains them")
-            if key != "m":
-                break
-            whole = True
         if key in _DIGITS:
             label = _DIGITS[key]
-            answer = self._book.answer(question, vote, label, key)
-            self._book.write([answer], time.monotonic() - since)
+            self._book.write([self._book.answer(pair, vote, label, key)], time.monotonic() - since)
             self._waiting.popleft()
-            self._given.append((question, vote, label))
+            self._given.append((pair, vote, label))
             self._news = f"before: {describe(label)}"
         elif key == "s":
             self._waiting.rotate(-1)
@@ -107,11 +81,8 @@ class Dialogue:
             return True
         _, _, label = self._given[-1]
         self._screen.say(f"{describe(label)}. That was the last one: all are labelled.")
-        key = self._key(
-            {"", "u", "q"},
-            "Enter goes on; u takes the last answer back; q quits",
-            "Enter goes on, u undoes",
-        )
+        complaint = "Enter goes on; u takes the last answer back; q quits"
+        key = self._key({"", "u", "q"}, complaint, "Enter goes on, u undoes")
         if key == "u":
             self._undo()
         return key == ""
@@ -132,9 +103,9 @@ class Dialogue:
         if not self._given:
             self._news = "nothing to undo since this command was started"
             return
-        question, vote, label = self._given.pop()
-        self._book.write([self._book.answer(question, vote, None, "u")])
-        self._waiting.appendleft((question, vote))
+        pair, vote, label = self._given.pop()
+        self._book.write([self._book.answer(pair, vote, None, "u")])
+        self._waiting.appendleft((pair, vote))
         self._news = f"taken back: {describe(label)}"
 
     def _place(self, vote: int) -> str:

@@ -8,13 +8,13 @@ import unicodedata
 from typing import Final
 
 from rich.box import ROUNDED
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from karl.annotators.human.answers import PairQuestion, Shown, printable
+from karl.annotators.human.answers import Shown, ShownPair, printable
 from karl.datasets.catalogue import TITLE
 from karl.labels import FunctionLabel, Relation
 
@@ -49,40 +49,27 @@ def describe(label: int) -> str:
 
 
 class Screen:
-    """Shows pairs and reads keys, a line at a time.
-
-    Parameters
-    ----------
-    console : Console, optional
-        Where to; by default stderr, so that what a command prints can be redirected.
-    """
+    """Shows pairs and reads keys, a line at a time."""
 
     def __init__(self, console: Console | None = None) -> None:
+        # stderr, so that what a command prints can be redirected.
         self._console = console or Console(stderr=True, highlight=False)
 
-    def show(self, question: PairQuestion, place: str, news: str, *, whole: bool = False) -> None:
+    def show(self, pair: ShownPair, place: str, news: str, *, whole: bool = False) -> None:
         """Clear the screen and show a pair with the nine labels.
 
-        Parameters
-        ----------
-        question : PairQuestion
-        place : str
-            How far the labelling is.
-        news : str
-            What became of the key before.
-        whole : bool
-            Show long texts in full.
+        `place` says how far the labelling is, `news` what became of the key
+        before. Long texts are cut unless they are to be shown whole.
         """
-        parts: list[RenderableType] = [
+        parts = Group(
             Rule(Text(place, style="bold"), style="bright_black"),
             Text(printable(news), style="bright_black", no_wrap=True, overflow="ellipsis"),
-            _items(question.shown, whole),
+            _items(pair.items, whole),
             Padding(_labels(), (1, 1)),
             Text(f" {_KEYS}", style="bright_black"),
-        ]
+        )
         self._console.clear()
-        width = min(self._console.width, _WIDEST)
-        self._console.print(Group(*parts), width=width)
+        self._console.print(parts, width=min(self._console.width, _WIDEST))
 
     def say(self, text: str) -> None:
         """Print a message below what is shown."""

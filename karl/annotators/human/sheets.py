@@ -13,7 +13,6 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from karl.annotators.base import Task
 from karl.annotators.human import Human
-from karl.annotators.human.answers import AnswerBook, printable, questions
+from karl.annotators.human.answers import AnswerBook, printable, shown_pairs
 from karl.datasets import Catalogue, Votes
 from karl.datasets.catalogue import TITLE
 from karl.errors import DataError
@@ -73,8 +72,6 @@ def write_sheet(
 
     Parameters
     ----------
-    path : Path
-    catalogue : Catalogue
     pairs : ndarray of int, shape (n, 2)
         Row numbers of items 1 and 2.
     codes : ndarray of int8, shape (n, votes)
@@ -92,12 +89,12 @@ def write_sheet(
     shown = sorted(catalogue.shown(columns, "llm.columns"), key=lambda column: column != TITLE)
     names = [_name(column, number, (*_IDS, *labels)) for column in shown for number in (1, 2)]
     rows: dict[str, list[str]] = {}
-    for question, given in zip(questions(catalogue, pairs, columns), codes, strict=True):
+    for pair, given in zip(shown_pairs(catalogue, pairs, columns), codes, strict=True):
         if (given == NO_LABEL).any():
-            cells = [_cell(item.get(column, "")) for column in shown for item in question.shown]
-            ids = [_TEXT_MARK + name for name in question.ids]
+            cells = [_cell(item.get(column, "")) for column in shown for item in pair.items]
+            ids = [_TEXT_MARK + name for name in pair.ids]
             filled = ["" if code == NO_LABEL else str(code) for code in given]
-            rows.setdefault(str(question.shown), [*ids, *cells[:2], *filled, *cells[2:]])
+            rows.setdefault(str(pair.items), [*ids, *cells[:2], *filled, *cells[2:]])
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as f:
         writer = csv.writer(f)
         writer.writerow([*_IDS, *names[:2], *labels, *names[2:]])
@@ -109,22 +106,10 @@ def write_sheet(
 def read_sheet(
     path: Path, catalogue: Catalogue, pairs: NDArray[np.integer[Any]], votes: int = 1
 ) -> Votes:
-    """Read the labels of a sheet, whichever spreadsheet program saved it.
+    """Read the labels of pairs, shape (n, 2), from a sheet, whichever program saved it.
 
-    Parameters
-    ----------
-    path : Path
-    catalogue : Catalogue
-    pairs : ndarray of int, shape (n, 2)
-        What may be labelled. A pair given in the other order is mapped by the
-        swap rule.
-    votes : int
-        Labels of each pair.
-
-    Returns
-    -------
-    Votes
-        Of the same pairs in the same order; 0 where there is no label yet.
+    A pair given in the other order is mapped by the swap rule. A label that is
+    not there yet is 0.
 
     Raises
     ------
@@ -132,21 +117,12 @@ def read_sheet(
         If a pair is none of these, if a label is none, or if a pair has two
         different ones; with file, row and column.
     """
-    sheet = _open(path)
     labels = _label_columns(votes)
-    for column in (*_IDS, *labels):
-        if column not in sheet.header:
-            raise DataError(
-                "the column is missing",
-                file=path,
-                column=column,
-                hint=f"There are: {', '.join(sheet.header)}. Keep the header as it was written.",
-            )
     names = catalogue.ids.to_list()
     position = {(names[one], names[two]): at for at, (one, two) in enumerate(pairs.tolist())}
     codes = np.full((len(pairs), votes), NO_LABEL, np.int8)
     given_in: dict[tuple[int, int], int] = {}
-    for line, row in sheet.rows:
+    for line, row in _rows(path, (*_IDS, *labels)):
         at, exchanged = _position(path, line, row, position)
         for vote, column in enumerate(labels):
             label = _label(path, line, column, row[column])
@@ -154,14 +130,12 @@ def read_sheet(
                 continue
             code = label.swapped if exchanged else label
             if codes[at, vote] not in (NO_LABEL, code):
-                raise DataError(
+                message = (
                     f"the pair already has label {codes[at, vote]} in row {given_in[at, vote]}, "
-                    f"here it has {row[column].strip()}",
-                    file=path,
-                    row=line,
-                    column=column,
-                    hint="Keep the right one and empty or delete the other.",
+                    f"here it has {row[column].strip()}"
                 )
+                hint = "Keep the right one and empty or delete the other."
+                raise DataError(message, file=path, row=line, column=column, hint=hint)
             codes[at, vote] = code
             given_in[at, vote] = line
     return Votes(np.asarray(pairs, np.int32), codes)
@@ -170,22 +144,9 @@ def read_sheet(
 def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> int:
     """Write labels into the vote store as if they had been typed; all or none.
 
-    Parameters
-    ----------
-    human : Human
-        Whose labels they are.
-    task : Task
-        Its account has the vote store.
-    votes : Votes
-        Labels from `read_sheet`; where one differs from an earlier answer it
-        takes its place, where there is none the earlier answer stays.
-    source : str
-        Where they come from, kept with each.
-
-    Returns
-    -------
-    int
-        How many answers are new.
+    A label that differs from an earlier answer takes its place; where there is
+    none the earlier answer stays. Each is kept with its source, and those that
+    are new are counted.
 
     Raises
     ------
@@ -194,14 +155,14 @@ def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> 
     DataError
         If pairs that look the same have different labels.
     """
-    asked = questions(task.dataset.catalogue, votes.items, human.columns)
-    with AnswerBook.open(task.account, human.annotator) as book, book.writing(task.account):
-        known = book.codes(asked, human.votes)
+    pairs = shown_pairs(task.dataset.catalogue, votes.items, human.columns)
+    with AnswerBook.open(task.account, human.annotator, writing=True) as book:
+        known = book.codes(pairs, human.votes)
         given: dict[Key, NewAnswer] = {}
         new: dict[Key, NewAnswer] = {}
         for at, vote in np.argwhere(votes.codes != NO_LABEL).tolist():
             code = int(votes.codes[at, vote])
-            answer = book.answer(asked[at], vote, code, source)
+            answer = book.answer(pairs[at], vote, code, source)
             before = given.setdefault(answer.key, answer)
             if before.value != code:
                 raise DataError(
@@ -215,33 +176,34 @@ def record_answers(human: Human, task: Task, votes: Votes, source: str = "") -> 
     return len(new)
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """A sheet's header, and its rows by column with the line each starts in."""
-
-    header: list[str]
-    rows: list[tuple[int, dict[str, str]]]
-
-
-def _open(path: Path) -> _Sheet:
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give a sheet's rows by column, each with the number of the line in which it starts."""
     text = _decoded(path)
     first = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first.count)
-    lines = _records(path, text, separator)
-    _, header = next(lines, (1, []))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_SEPARATORS, key=first.count))
+    try:
+        header = [name.strip().strip(_TEXT_MARK) for name in next(reader, [])]
+        _check_header(path, header, needed)
+        start = reader.line_num + 1
+        for row in reader:
+            # Programs leave trailing cells out, or write rows of nothing but separators.
+            if any(cell.strip() for cell in row):
+                yield start, dict.fromkeys(header, "") | dict(zip(header, row, strict=False))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"is malformed: {error}", file=path, row=reader.line_num) from error
+
+
+def _check_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
     if not header:
         raise DataError("the file is empty", file=path)
-    header = [name.strip().strip(_TEXT_MARK) for name in header]
     for column in header:
         if column and header.count(column) > 1:
             raise DataError("the header names the column twice", file=path, column=column)
-    # Programs leave trailing cells out, or write rows of nothing but separators.
-    rows = [
-        (line, dict.fromkeys(header, "") | dict(zip(header, row, strict=False)))
-        for line, row in lines
-        if any(cell.strip() for cell in row)
-    ]
-    return _Sheet(header, rows)
+    for column in needed:
+        if column not in header:
+            hint = f"There are: {', '.join(header)}. Keep the header as it was written."
+            raise DataError("the column is missing", file=path, column=column, hint=hint)
 
 
 def _decoded(path: Path) -> str:
@@ -251,9 +213,8 @@ def _decoded(path: Path) -> str:
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
     if content.startswith(_WORKBOOK):
-        raise DataError(
-            "is a workbook, no CSV file", file=path, hint="Save it as CSV (in Excel: 'CSV UTF-8')."
-        )
+        hint = "Save it as CSV (in Excel: 'CSV UTF-8')."
+        raise DataError("is a workbook, no CSV file", file=path, hint=hint)
     if content.startswith(_UTF_16):
         return content.decode("utf-16", errors="replace")
     try:
@@ -261,18 +222,6 @@ def _decoded(path: Path) -> str:
     except UnicodeDecodeError:
         # Such as Shift-JIS, whose second bytes are never a separator or a quote.
         return content.decode("latin-1")
-
-
-def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each record and the number of the line in which it starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    start = 1
-    try:
-        for row in reader:
-            yield start, row
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"is malformed: {error}", file=path, row=reader.line_num) from error
 
 
 def _position(
@@ -285,14 +234,12 @@ def _position(
             return position[one, two], False
         if (two, one) in position:
             return position[two, one], True
-    raise DataError(
-        f"the pair ({cells[0]}, {cells[1]}) is none of those that wait for labels",
-        file=path,
-        row=line,
-        column=_IDS[0],
-        hint="Leave ids as they were written, with the ' in front; a spreadsheet program may have "
-        "changed them. Delete rows of other runs or rounds.",
+    message = f"the pair ({cells[0]}, {cells[1]}) is none of those that wait for labels"
+    hint = (
+        "Leave ids as they were written, with the ' in front; a spreadsheet program may have "
+        "changed them. Delete rows of other runs or rounds."
     )
+    raise DataError(message, file=path, row=line, column=_IDS[0], hint=hint)
 
 
 def _label(path: Path, line: int, column: str, cell: str) -> FunctionLabel | None:
@@ -301,13 +248,9 @@ def _label(path: Path, line: int, column: str, cell: str) -> FunctionLabel | Non
         return None
     if found := _LABEL.fullmatch(text):
         return FunctionLabel(int(found[1]))
-    raise DataError(
-        f"'{cell.strip()}' is no label",
-        file=path,
-        row=line,
-        column=column,
-        hint=f"Write a number from 1 to {N_LABELS}, or leave the cell empty.",
-    )
+    message = f"'{cell.strip()}' is no label"
+    hint = f"Write a number from 1 to {N_LABELS}, or leave the cell empty."
+    raise DataError(message, file=path, row=line, column=column, hint=hint)
 
 
 def _label_columns(votes: int) -> list[str]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from karl.annotators import Task, Usage
 from karl.annotators.human import Human, screen
-from karl.annotators.human.answers import PairQuestion
+from karl.annotators.human.answers import ShownPair, shown_pairs
 from karl.annotators.human.screen import Screen
 from karl.config.settings import Budget
 from karl.datasets import Catalogue, Dataset, LabelledPairs
@@ -38,8 +38,8 @@ class Person:
         self.news: list[str] = []
         self.said: list[str] = []
 
-    def show(self, question: PairQuestion, place: str, news: str, *, whole: bool = False) -> None:
-        self.seen.append(question.ids)
+    def show(self, pair: ShownPair, place: str, news: str, *, whole: bool = False) -> None:
+        self.seen.append(pair.ids)
         self.news.append(news)
         self.n_kept.append(len(rows(self.store)))
 
@@ -292,12 +292,10 @@ def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
 
 def shown(catalogue: Catalogue, columns: list[str] | None = None, **how: bool) -> str:
     """Return what the screen shows of the first two items, at 80 columns."""
-    from karl.annotators.human.answers import questions
-
     paper = io.StringIO()
     drawn = Screen(Console(file=paper, width=WIDTH, highlight=False))
-    question = questions(catalogue, np.array([[0, 1]]), columns)[0]
-    drawn.show(question, "pair 1 of 1", "put off", **how)
+    (pair,) = shown_pairs(catalogue, np.array([[0, 1]]), columns)
+    drawn.show(pair, "pair 1 of 1", "put off", **how)
     return paper.getvalue()
 
 

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators.parse import find_problem, parse_labels
+from karl.annotators.llm.labels import FORM, find_problem, parse_labels
 from karl.datasets import LabelledPairs, ordered_pair_keys
 from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.labels import N_LABELS
-from karl.llm.chat import ask_again, message, numbers_to, object_of
-from karl.llm.question import Message, Question
-from karl.llm.templates import Template, as_data, load_template
+from karl.llm.question import Message, Question, ask_again, chat_of
+from karl.llm.templates import Template, as_data, check_shown_once, load_template
 from karl.seeds import derive_seed, hash_uniform
 
 __all__ = [
@@ -28,8 +27,8 @@ __all__ = [
     "Language",
     "choose_examples",
     "guess_language",
+    "label_template",
     "pair_content",
-    "template_text",
 ]
 
 Language = Literal["en", "ja"]
@@ -72,21 +71,17 @@ class LabelPrompt:
     Parameters
     ----------
     template : Template
-        From `template_text`.
+        From `label_template`.
     rationale : bool
         Have the label explained. The rationale comes first: what follows the
         label cannot improve it.
-    examples : tuple of Example
     """
 
     template: Template
     rationale: bool = False
     examples: tuple[Example, ...] = ()
 
-    @property
-    def kind(self) -> str:
-        """What is asked for."""
-        return "label"
+    kind: ClassVar[str] = "label"
 
     @cached_property
     def version(self) -> str:
@@ -97,27 +92,24 @@ class LabelPrompt:
 
     @property
     def max_tokens(self) -> int:
-        """How many tokens the answer to one question takes at most."""
+        """See `Prompt.max_tokens`."""
         return _TOKENS_WITH_RATIONALE if self.rationale else _TOKENS
 
     def messages(self, questions: Sequence[Question]) -> list[Message]:
         """Return the chat that asks one or more questions in one request."""
         several = len(questions) > 1
-        pairs = _pairs([question.content for question in questions])
+        pairs = [question.content for question in questions]
+        if several:
+            pairs = [f"<pair_{k}>\n{pair}\n</pair_{k}>" for k, pair in enumerate(pairs, 1)]
         options = {"rationale": self.rationale, "several": several}
         system = self.template.render("system", examples=self.examples, **options)
-        user = self.template.render("user", pairs=pairs, **options)
-        return [message("system", system), message("user", user)]
+        return chat_of(system, self.template.render("user", pairs="\n\n".join(pairs), **options))
 
     def schema(self, n_questions: int) -> dict[str, Any]:
-        """Return the JSON schema of an answer, in the part of it that "strict" modes know."""
-        answer: dict[str, Any] = {"label": numbers_to(N_LABELS)}
-        if self.rationale:
-            answer = {"rationale": {"type": "string"}} | answer
-        if n_questions == 1:
-            return object_of(answer)
-        answer = {"pair": numbers_to(n_questions)} | answer
-        return object_of({"answers": {"type": "array", "items": object_of(answer)}})
+        """Return the JSON schema of an answer; see `Form.schema`."""
+        answer: dict[str, Any] = {"rationale": {"type": "string"}} if self.rationale else {}
+        answer["label"] = {"type": "integer", "enum": list(range(1, N_LABELS + 1))}
+        return FORM.schema(answer, n_questions)
 
     def parse(self, text: str, n_questions: int) -> list[int | None]:
         """Read an answer; see `parse_labels`."""
@@ -125,23 +117,16 @@ class LabelPrompt:
 
     def repair(self, question: Question, answer: str) -> list[Message]:
         """Return the chat that asks one question again after an invalid answer."""
-        system, user = self.messages([question])
+        chat = self.messages([question])
+        if FORM.is_of_several(answer):
+            return chat  # the others are not shown again
         problem = find_problem(answer)
-        if '"answers"' in answer or '"pair"' in answer:
-            return [system, user]  # it answered several questions, which are not shown again
         again = self.template.render("repair", problem=problem, rationale=self.rationale)
-        return ask_again([system, user], "" if problem == "empty" else answer, again)
+        return ask_again(chat, "" if problem == "empty" else answer, again)
 
 
-def template_text(language: Language, path: str | None = None) -> Template:
-    """Return the template of the prompt.
-
-    Parameters
-    ----------
-    language : {"en", "ja"}
-        Of karl's own template.
-    path : str, optional
-        A template to use instead.
+def label_template(language: Language, path: str | None = None) -> Template:
+    """Return karl's own template of the prompt, or the one in a file.
 
     Raises
     ------
@@ -150,18 +135,18 @@ def template_text(language: Language, path: str | None = None) -> Template:
     """
     own = _TEMPLATES / f"label.{language}.j2"
     template = load_template(own if path is None else Path(path).expanduser(), _VARIABLES)
-    _try_out(template)
+    # What is wrong with it is found before the first request is paid.
+    question = Question(("", ""), pair_content({"title": "one"}, {"title": "two"}))
+    for rationale in (False, True):
+        prompt = LabelPrompt(template, rationale, (Example(question.content, 1),))
+        check_shown_once(question, prompt, template, "pairs")
+        for problem in _PROBLEMS:
+            template.render("repair", problem=problem, rationale=rationale)
     return template
 
 
 def pair_content(item_1: Mapping[str, object], item_2: Mapping[str, object]) -> str:
-    """Return a pair as it is shown: each item's fields as JSON between tags.
-
-    Parameters
-    ----------
-    item_1, item_2 : mapping of str to object
-        See `as_data`.
-    """
+    """Return a pair as it is shown: each item's fields as JSON between tags; see `as_data`."""
     return f"<item_1>{as_data(item_1)}</item_1>\n<item_2>{as_data(item_2)}</item_2>"
 
 
@@ -178,7 +163,6 @@ def choose_examples(labelled: LabelledPairs, n: int, seed: int) -> NDArray[np.in
     ----------
     labelled : LabelledPairs
         Training pairs; those with only a relation are never drawn.
-    n : int
     seed : int
         Also decides which labels get one more than others, and the order.
 
@@ -211,25 +195,3 @@ def choose_examples(labelled: LabelledPairs, n: int, seed: int) -> NDArray[np.in
     rank[in_order] = np.arange(len(usable)) - starts
     # Round after round, one pair of every label.
     return np.asarray(usable[np.lexsort((turns[codes], rank))[:n]], dtype=np.int64)
-
-
-def _pairs(contents: Sequence[str]) -> str:
-    if len(contents) == 1:
-        return contents[0]
-    return "\n\n".join(f"<pair_{k}>\n{text}\n</pair_{k}>" for k, text in enumerate(contents, 1))
-
-
-def _try_out(template: Template) -> None:
-    """Find what is wrong with a template before the first request is paid."""
-    question = Question(("", ""), pair_content({"title": "one"}, {"title": "two"}))
-    for rationale in (False, True):
-        prompt = LabelPrompt(template, rationale, (Example(question.content, 1),))
-        for questions in ([question], [question] * 2):
-            _, user = prompt.messages(questions)
-            if user["content"].count(question.content) != len(questions):
-                raise ConfigError(
-                    f"{template.file}: block 'user' does not show each pair once",
-                    hint="Write {{ pairs }} into it, once.",
-                )
-        for problem in _PROBLEMS:
-            template.render("repair", problem=problem, rationale=rationale)

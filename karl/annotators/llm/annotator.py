@@ -12,16 +12,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from karl.annotators.base import Annotation, Annotator, Task
-from karl.annotators.prompt import (
+from karl.annotators.llm.prompt import (
     Example,
     LabelPrompt,
     choose_examples,
     guess_language,
+    label_template,
     pair_content,
-    template_text,
 )
+from karl.annotators.pairs import records_of
 from karl.datasets import Catalogue, Votes, ordered_pair_keys
-from karl.datasets.catalogue import ITEM_ID, TITLE
+from karl.datasets.catalogue import TITLE
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
 from karl.llm.estimate import Estimate
@@ -84,35 +85,22 @@ class LLM(Backend, Annotator):
 
     def annotate(self, task: Task) -> Annotation:
         """Ask for votes on pairs; see `Annotator.annotate`."""
-        # Imported here as litellm takes seconds: runs without a model do without it.
-        from karl.llm.client import ask
-
         prompt = self._prompt(task)
         if len(task.pairs) == 0:
             self.check()
             nothing = Votes(task.pairs, np.empty((0, self.votes), np.int8))
             return Annotation(nothing, Usage(), prompt.version)
-        questions = self._questions(task.dataset.catalogue, task.pairs)
         with self.reachable() as backend:
-            asked = ask(
-                *(backend, prompt, questions, task.account),
-                votes=self.votes,
-                per_request=self.pairs_per_request,
-            )
-            votes = Votes(task.pairs, _codes([[a.value for a in row] for row in asked.answers]))
-            check = self._swapped_pairs(task)
+            codes, used = self._ask(backend, prompt, task, task.pairs, self.votes)
+            votes, check = Votes(task.pairs, codes), self._swapped_pairs(task)
             if len(check) == 0:
-                return Annotation(votes, asked.used, prompt.version)
-            again = ask(
-                *(backend, prompt, self._questions(task.dataset.catalogue, check[:, ::-1])),
-                task.account,
-                per_request=self.pairs_per_request,
-            )
-        codes = swap_labels(_codes([[a.value for a in row] for row in again.answers]))
-        return Annotation(votes, asked.used + again.used, prompt.version, Votes(check, codes))
+                return Annotation(votes, used, prompt.version)
+            codes, used_again = self._ask(backend, prompt, task, check[:, ::-1], 1)
+        swapped = Votes(check, swap_labels(codes))
+        return Annotation(votes, used + used_again, prompt.version, swapped)
 
-    def quote(self, task: Task, *, anew: bool = False) -> Estimate:
-        """Estimate what annotating would take; see `Annotator.quote`."""
+    def estimate(self, task: Task, *, anew: bool = False) -> Estimate:
+        """Estimate what annotating would take; see `Annotator.estimate`."""
         from karl.llm.estimate import estimate
 
         pairs = np.concatenate([task.pairs, self._swapped_pairs(task)[:, ::-1]])
@@ -125,13 +113,7 @@ class LLM(Backend, Annotator):
         )
 
     def check(self) -> None:
-        """Make sure that the model can be asked; nothing is sent.
-
-        Raises
-        ------
-        ConfigError
-            If a key, a price or a package is missing.
-        """
+        """Make sure that the model can be asked; see `Annotator.check`."""
         from karl.llm.provider import Provider
 
         Provider(self).check()
@@ -141,37 +123,45 @@ class LLM(Backend, Annotator):
         """Give the backend while its server, if it has one of its own, is up."""
         yield self
 
+    def _ask(
+        self,
+        backend: Backend,
+        prompt: LabelPrompt,
+        task: Task,
+        pairs: NDArray[np.int32],
+        votes: int,
+    ) -> tuple[NDArray[np.int8], Usage]:
+        """Return the votes on pairs, shape (n, votes), and what they took."""
+        # Imported here as litellm takes seconds: runs without a model do without it.
+        from karl.llm.client import ask
+
+        questions, n = self._questions(task.dataset.catalogue, pairs), self.pairs_per_request
+        asked = ask(backend, prompt, questions, task.account, votes=votes, per_request=n)
+        codes = [[answer.value or NO_LABEL for answer in row] for row in asked.answers]
+        return np.array(codes, np.int8), asked.used
+
     def _prompt(self, task: Task) -> LabelPrompt:
-        language = self.language
+        catalogue, language = task.dataset.catalogue, self.language
         if language == "auto":
-            language = guess_language(task.dataset.catalogue.table[TITLE].head(1000).to_list())
-        chosen = choose_examples(task.examples, self.examples, _SEED)
-        pairs = task.examples.items[chosen]
-        contents = [q.content for q in self._questions(task.dataset.catalogue, pairs)]
-        labels = task.examples.labels[chosen].tolist()
+            language = guess_language(catalogue.table[TITLE].head(1000).to_list())
+        shown = task.examples.take(choose_examples(task.examples, self.examples, _SEED))
+        questions = self._questions(catalogue, shown.items)
         return LabelPrompt(
-            template=template_text(language, self.template),
-            rationale=self.rationale,
-            examples=tuple(
-                Example(content, label) for content, label in zip(contents, labels, strict=True)
+            label_template(language, self.template),
+            self.rationale,
+            tuple(
+                Example(question.content, label)
+                for question, label in zip(questions, shown.labels.tolist(), strict=True)
             ),
         )
 
     def _questions(self, catalogue: Catalogue, pairs: NDArray[np.integer[Any]]) -> list[Question]:
-        needed, position = np.unique(pairs, return_inverse=True)
-        shown = catalogue.shown(self.columns, "llm.columns")
-        records = catalogue.table[needed].select(ITEM_ID, *shown).to_dicts()
-        ids = [record.pop(ITEM_ID) for record in records]
         return [
-            Question((ids[one], ids[two]), pair_content(records[one], records[two]))
-            for one, two in position.reshape(pairs.shape)
+            Question((one, two), pair_content(item_1, item_2))
+            for (one, item_1), (two, item_2) in records_of(catalogue, pairs, self.columns)
         ]
 
     def _swapped_pairs(self, task: Task) -> NDArray[np.int32]:
         """Return the pairs that are asked in the other order too, whatever the round."""
         keys = ordered_pair_keys(task.pairs)
         return task.pairs[hash_uniform(keys, derive_seed(_SEED, "swapped")) < self.swapped]
-
-
-def _codes(values: list[list[Any]]) -> NDArray[np.int8]:
-    return np.array([[value or NO_LABEL for value in row] for row in values], np.int8)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from karl.datasets.describe import Agreement, Description, SetDescription
     from karl.datasets.library import Stored
+    from karl.evaluation.describe import Agreement, Description, SetDescription
 
 __all__ = ["app"]
 
@@ -75,20 +75,22 @@ def check(
 ) -> None:
     """Read a data set by every rule and count what was found."""
     from karl.datasets import library
+    from karl.evaluation.describe import describe
 
     names = [name] if name else [entry.name for entry in library.entries() if entry.ready]
     for each in names:
-        found = library.check(each)
+        found = describe(library.source_of(each).load())
         _print(f"[green]✓[/] [bold]{found.name}[/]: {found.items:,} items")
         _print(_pairs_table(found), _notes_table(found))
 
 
-@app.command()
-def describe(name: Name) -> None:
+@app.command("describe")
+def describe_data(name: Name) -> None:
     """Show what a data set holds: items, labels, how far annotators agree."""
-    from karl.datasets import library
+    from karl.datasets.library import source_of
+    from karl.evaluation.describe import describe
 
-    found = library.check(name)
+    found = describe(source_of(name).load())
     _print(f"[bold]{found.name}[/]", _catalogue_table(found), _pairs_table(found))
     if any(part.labels for part in found.sets.values()):
         _print(_labels_table(found))

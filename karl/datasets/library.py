@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from karl.datasets.dataset import DatasetSource
-from karl.datasets.describe import Description, describe
 from karl.datasets.fbl import FBL, ID_FILE, OOD_FILE, OTHER_FILES
 from karl.datasets.tables import STEMS, Tables, find_table
 from karl.errors import DataError, KarlError, UsageError
@@ -28,7 +27,6 @@ __all__ = [
     "PUBLISHED",
     "Entry",
     "Stored",
-    "check",
     "entries",
     "get",
     "import_data",
@@ -138,22 +136,6 @@ def source_of(name: str) -> DatasetSource:
         + f"There are: {', '.join(known)}. Bring in your own with "
         "`karl data import NAME --from DIR`.",
     )
-
-
-def check(name: str) -> Description:
-    """Load a data set and return what it holds.
-
-    Parameters
-    ----------
-    name : str
-        See `source_of`.
-
-    Raises
-    ------
-    DataError
-        For the first thing that breaks a rule.
-    """
-    return describe(source_of(name).load())
 
 
 def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Stored:

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from karl.datasets.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
 from karl.datasets.catalogue import FINE, MAJOR, PRICE, Catalogue
 from karl.datasets.dataset import Dataset
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.datasets.repeats import conflicts, repeats_unordered
+from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
 from karl.labels import N_LABELS, N_RELATIONS, RELATION_NAMES, FunctionLabel, to_relations
 
 __all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "describe"]
@@ -201,9 +201,7 @@ def _annotations(pairs: LabelledPairs) -> Annotations | None:
 
 
 def _agreement(votes: NDArray[np.integer], n_classes: int) -> Agreement:
-    return Agreement(
-        _known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes, n_classes))
-    )
+    return Agreement(_known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes)))
 
 
 def _known(value: float) -> float | None:

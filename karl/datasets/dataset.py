@@ -15,12 +15,12 @@ from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.files import hash_json
 from karl.memo import Memo
 
-__all__ = ["ID", "OOD", "Dataset", "DatasetSource", "GoldLabels"]
+__all__ = ["ID", "OOD", "Dataset", "DatasetSource", "Truth"]
 
 ID = "id"
 OOD = "ood"
 
-GoldLabels = Callable[[NDArray[np.int32]], NDArray[np.int8]]
+Truth = Callable[[NDArray[np.int32]], NDArray[np.int8]]
 """Takes pairs (n, 2) as row numbers, gives their true function-based labels (n,)."""
 
 
@@ -41,7 +41,7 @@ class Dataset:
     recorded_gold : Votes, optional
         The same of pairs that people labelled too: they show how good the votes
         are and are never trained on.
-    gold : GoldLabels, optional
+    truth : Truth, optional
         The true label of any pair, which `llm=oracle` distorts.
     cards : Path, optional
         Table of item cards that came with the data.
@@ -59,7 +59,7 @@ class Dataset:
     pairs: Mapping[str, LabelledPairs]
     recorded: Votes | None = None
     recorded_gold: Votes | None = None
-    gold: GoldLabels | None = None
+    truth: Truth | None = None
     cards: Path | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
     annotations: Mapping[str, Annotations] = field(default_factory=dict)

@@ -2,6 +2,6 @@
 
 from karl.demo.generator import generate_catalogue
 from karl.demo.ontology import Ontology
-from karl.demo.pairs import generate_pairs, gold
+from karl.demo.pairs import generate_pairs, true_labels
 
-__all__ = ["Ontology", "generate_catalogue", "generate_pairs", "gold"]
+__all__ = ["Ontology", "generate_catalogue", "generate_pairs", "true_labels"]

@@ -40,12 +40,12 @@ CONFUSION: Final = _confusion()
 """Share of every given label (columns) among those of a true label (rows), (9, 9)."""
 
 
-def annotate(gold: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
+def annotate(truth: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
     """Return the labels that one annotator gives.
 
     Parameters
     ----------
-    gold : ndarray of int8, (n,)
+    truth : ndarray of int8, (n,)
         True function-based labels, 1 to 9.
     rng : Generator
 
@@ -54,6 +54,6 @@ def annotate(gold: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int
     ndarray of int8, (n,)
     """
     below = np.cumsum(CONFUSION, axis=1)[:, :-1]
-    draws = rng.random(len(gold))[:, None]
-    labels = (draws >= below[gold - 1]).sum(axis=1) + 1
+    draws = rng.random(len(truth))[:, None]
+    labels = (draws >= below[truth - 1]).sum(axis=1) + 1
     return np.asarray(labels, dtype=np.int8)

@@ -120,7 +120,7 @@ class Ontology:
             named[one, two] = named[two, one] = True
         return named
 
-    def gold_labels(
+    def true_labels(
         self,
         type_1: NDArray[np.integer],
         fit_1: NDArray[np.integer],

@@ -13,7 +13,7 @@ from karl.demo.annotation import annotate
 from karl.demo.ontology import Ontology
 from karl.demo.strata import Cells
 
-__all__ = ["generate_pairs", "gold"]
+__all__ = ["generate_pairs", "true_labels"]
 
 _N_ANNOTATORS: Final = 3
 
@@ -60,7 +60,7 @@ def generate_pairs(
         raise ValueError(f"the catalogue has {possible} {split} pairs to draw, not {n_pairs}")
     drawn = [cells.draw(s, int(n), rng) for s, n in enumerate(cells.quotas(n_pairs))]
     pairs = rng.permuted(rng.permutation(np.concatenate(drawn)), axis=1)
-    labels = gold(catalogue, pairs[:, 0], pairs[:, 1])
+    labels = true_labels(catalogue, pairs[:, 0], pairs[:, 1])
     items = catalogue["item_id"]
     return pl.DataFrame(
         {f"item_id_{side}": items.gather(pairs[:, side - 1]) for side in (1, 2)}
@@ -68,7 +68,7 @@ def generate_pairs(
     )
 
 
-def gold(
+def true_labels(
     catalogue: pl.DataFrame, rows_1: NDArray[np.integer], rows_2: NDArray[np.integer]
 ) -> NDArray[np.int8]:
     """Return the true function-based labels of ordered pairs of items.
@@ -91,7 +91,7 @@ def gold(
     """
     type_1, fit_1 = _codes(catalogue, rows_1)
     type_2, fit_2 = _codes(catalogue, rows_2)
-    return Ontology.load().gold_labels(type_1, fit_1, type_2, fit_2)
+    return Ontology.load().true_labels(type_1, fit_1, type_2, fit_2)
 
 
 def _cells(catalogue: pl.DataFrame, split: Literal["id", "ood"]) -> Cells:

@@ -15,7 +15,7 @@ from karl.datasets.catalogue import Catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pairs import Annotations, LabelledPairs
 from karl.demo.generator import generate_catalogue
-from karl.demo.pairs import generate_pairs, gold
+from karl.demo.pairs import generate_pairs, true_labels
 from karl.errors import ConfigError
 from karl.labels import NO_LABEL, to_relations
 
@@ -60,14 +60,14 @@ class Demo:
             OOD: self._labelled(catalogue, "ood", self.ood_pairs),
         }
 
-        def gold_labels(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
-            return gold(table, pairs[:, 0], pairs[:, 1])
+        def truth(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
+            return true_labels(table, pairs[:, 0], pairs[:, 1])
 
         return Dataset(
             "demo",
             catalogue,
             {name: pairs for name, (pairs, _) in sets.items()},
-            gold=gold_labels,
+            truth=truth,
             annotations={name: annotations for name, (_, annotations) in sets.items()},
         )
 

@@ -94,7 +94,7 @@ class Cells:
         n_ood = ontology.is_ood[type_of].astype(np.int64)[np.stack([one, two])].sum(axis=0)
         kept = (room > 0) & ((n_ood == 0) if split == "id" else (n_ood > 0))
         one, two, room = one[kept], two[kept], room[kept]
-        labels = ontology.gold_labels(type_of[one], fit_of[one], type_of[two], fit_of[two])
+        labels = ontology.true_labels(type_of[one], fit_of[one], type_of[two], fit_of[two])
         kind = _kinds(ontology, labels, type_of[one], type_of[two])
         return cls(
             rows=rows[order],

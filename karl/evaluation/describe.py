@@ -150,7 +150,7 @@ def describe(dataset: Dataset) -> Description:
         prices=_price_range(catalogue),
         sets={name: _describe_set(dataset, name) for name in dataset.pairs},
         recorded=None if dataset.recorded is None else _describe_votes(dataset.recorded),
-        has_oracle=dataset.gold is not None,
+        has_oracle=dataset.truth is not None,
         has_cards=dataset.cards is not None,
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from karl.demo.annotation import CONFUSION, annotate
 from karl.demo.generator import generate_catalogue
 from karl.demo.ontology import Ontology
-from karl.demo.pairs import generate_pairs, gold
+from karl.demo.pairs import generate_pairs, true_labels
 from karl.demo.strata import share_out
 from karl.labels import Relation, swap_labels, to_relations
 
@@ -85,7 +85,7 @@ def test_sides_of_the_split(catalogue: pl.DataFrame, pairs: dict[Split, pl.DataF
 def test_mix_of_relations(
     catalogue: pl.DataFrame, pairs: dict[Split, pl.DataFrame], split: Split
 ) -> None:
-    true = to_relations(gold(catalogue, *rows_of(catalogue, pairs[split])))
+    true = to_relations(true_labels(catalogue, *rows_of(catalogue, pairs[split])))
     given_votes = to_relations(votes(pairs[split]))
     counts = np.stack([(given_votes == relation).sum(axis=1) for relation in Relation])
     majority = counts.argmax(axis=0)
@@ -103,7 +103,7 @@ def test_unrelated_pairs_are_mostly_hard_out_of_distribution(
     most: float,
 ) -> None:
     one, two = rows_of(catalogue, pairs[split])
-    unrelated = to_relations(gold(catalogue, one, two)) == Relation.UNRELATED
+    unrelated = to_relations(true_labels(catalogue, one, two)) == Relation.UNRELATED
     major = catalogue["major_category"]
     same_major = (major.gather(one) == major.gather(two)).to_numpy()[unrelated]
     assert least < same_major.mean() < most
@@ -138,24 +138,24 @@ def test_is_deterministic(catalogue: pl.DataFrame, pairs: dict[Split, pl.DataFra
     assert not generate_pairs(catalogue, "id", N_PAIRS, seed=6).equals(pairs["id"])
 
 
-def test_gold_follows_the_swap_rule_and_the_items(catalogue: pl.DataFrame) -> None:
+def test_the_truth_follows_the_swap_rule_and_the_items(catalogue: pl.DataFrame) -> None:
     one, two = np.random.default_rng(1).integers(catalogue.height, size=(2, 20_000))
-    labels = gold(catalogue, one, two)
+    labels = true_labels(catalogue, one, two)
     assert labels.dtype == np.int8
-    np.testing.assert_array_equal(swap_labels(labels), gold(catalogue, two, one))
-    assert (gold(catalogue, one, one) == 1).all()
+    np.testing.assert_array_equal(swap_labels(labels), true_labels(catalogue, two, one))
+    assert (true_labels(catalogue, one, one) == 1).all()
 
 
-def test_gold_of_no_pairs(catalogue: pl.DataFrame) -> None:
+def test_the_truth_of_no_pairs(catalogue: pl.DataFrame) -> None:
     nothing = np.empty(0, dtype=np.int64)
-    assert gold(catalogue, nothing, nothing).shape == (0,)
+    assert true_labels(catalogue, nothing, nothing).shape == (0,)
     assert generate_pairs(catalogue, "id", 0, seed=1).height == 0
 
 
-def test_gold_refuses_unknown_types(catalogue: pl.DataFrame) -> None:
+def test_the_truth_refuses_unknown_types(catalogue: pl.DataFrame) -> None:
     odd = catalogue.head(3).with_columns(type=pl.lit("time machine"))
     with pytest.raises(ValueError, match=r"unknown type in the catalogue: \['time machine'\]"):
-        gold(odd, np.array([0]), np.array([1]))
+        true_labels(odd, np.array([0]), np.array([1]))
 
 
 @pytest.mark.parametrize("split", SPLITS)

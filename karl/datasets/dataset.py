@@ -45,11 +45,12 @@ class Dataset:
         The true label of any pair, which `llm=oracle` distorts.
     cards : Path, optional
         Table of item cards that came with the data.
-    notes : mapping of str to int
-        What the reader counted on its way (rows dropped, repeats, …), each
-        name led by that of its set: `id.rows`.
-    annotations : mapping of str to Annotations
-        What each annotator said, for the sets where that is known.
+    notes : mapping of str to mapping of str to int
+        What the reader counted on its way in each set: rows dropped, repeats, ….
+    annotations : mapping of str to Annotations, optional
+        What each annotator said, pairs that then got no label included, for the
+        sets where that is known. Agreement is measured on these: among the pairs
+        that annotators agreed on it would look better than it was.
     memo : Memo
         What was computed of the data once, such as folds; it goes when they do.
     """
@@ -61,8 +62,8 @@ class Dataset:
     recorded_gold: Votes | None = None
     truth: Truth | None = None
     cards: Path | None = None
-    notes: Mapping[str, int] = field(default_factory=dict)
-    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    notes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    annotations: Mapping[str, Annotations | None] = field(default_factory=dict)
     memo: Memo[Any] = field(default_factory=Memo, repr=False)
 
     @property

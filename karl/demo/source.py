@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.datasets.aggregate import agreed_by_two
+from karl.datasets.aggregate import PairSet, labelled_by_two
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
-from karl.datasets.pairs import Annotations, LabelledPairs
 from karl.demo.generator import generate_catalogue
 from karl.demo.pairs import generate_pairs, true_labels
 from karl.errors import ConfigError
-from karl.labels import NO_LABEL, to_relations
 
 __all__ = ["Demo"]
 
@@ -66,14 +64,12 @@ class Demo:
         return Dataset(
             "demo",
             catalogue,
-            {name: pairs for name, (pairs, _) in sets.items()},
+            {name: found.pairs for name, found in sets.items()},
             truth=truth,
-            annotations={name: annotations for name, (_, annotations) in sets.items()},
+            annotations={name: found.annotations for name, found in sets.items()},
         )
 
-    def _labelled(
-        self, catalogue: Catalogue, split: Literal["id", "ood"], n_pairs: int
-    ) -> tuple[LabelledPairs, Annotations]:
+    def _labelled(self, catalogue: Catalogue, split: Literal["id", "ood"], n_pairs: int) -> PairSet:
         try:
             drawn = generate_pairs(catalogue.table, split, n_pairs, self.seed)
         except ValueError as error:
@@ -82,6 +78,4 @@ class Demo:
             ) from error
         items = np.stack([catalogue.rows(drawn[f"item_id_{side}"]) for side in (1, 2)], axis=1)
         votes = drawn.select(pl.col("^label_.$").cast(pl.Int8)).to_numpy()
-        labels = agreed_by_two(votes)
-        asked = LabelledPairs(items, to_relations(labels), labels, "human", votes)
-        return asked.take(labels != NO_LABEL), Annotations(to_relations(votes), votes)
+        return PairSet.of(labelled_by_two(items, votes))

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from karl.datasets.aggregate import count_repeats
 from karl.datasets.catalogue import FINE, MAJOR, PRICE, Catalogue
 from karl.datasets.dataset import Dataset
-from karl.datasets.pairs import Annotations, LabelledPairs, Votes
-from karl.datasets.repeats import conflicts, repeats_unordered
+from karl.datasets.pairs import Votes
 from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
 from karl.labels import N_LABELS, N_RELATIONS, RELATION_NAMES, FunctionLabel, to_relations
 
@@ -157,13 +157,13 @@ def describe(dataset: Dataset) -> Description:
 
 def _describe_set(dataset: Dataset, name: str) -> SetDescription:
     pairs = dataset.pairs[name]
-    annotations = dataset.annotations.get(name) or _annotations(pairs)
+    annotations = dataset.annotations.get(name) or pairs.annotations
     on_relations = on_labels = None
     if annotations is not None:
         on_relations = _agreement(annotations.relations, N_RELATIONS)
         if annotations.labels is not None:
             on_labels = _agreement(annotations.labels - np.int8(1), N_LABELS)
-    lead = f"{name}."
+    repeats = count_repeats(pairs)
     return SetDescription(
         pairs=len(pairs),
         items=len(np.unique(pairs.items)),
@@ -172,13 +172,9 @@ def _describe_set(dataset: Dataset, name: str) -> SetDescription:
         annotated=0 if annotations is None else len(annotations),
         on_relations=on_relations,
         on_labels=on_labels,
-        repeated_unordered_pairs=int(repeats_unordered(pairs).sum()),
-        conflicts=int(conflicts(pairs).sum()),
-        notes={
-            what.removeprefix(lead): count
-            for what, count in dataset.notes.items()
-            if what.startswith(lead)
-        },
+        repeated_unordered_pairs=repeats["repeated_unordered_pairs"],
+        conflicts=repeats["conflicts"],
+        notes=dataset.notes.get(name, {}),
     )
 
 
@@ -192,12 +188,6 @@ def _describe_votes(votes: Votes) -> RecordedVotes:
         unanimous_relations=float(unanimous(relations).mean()),
         relations=_per_relation(relations[on_labels, 0]),
     )
-
-
-def _annotations(pairs: LabelledPairs) -> Annotations | None:
-    if pairs.relation_votes is None:
-        return None
-    return Annotations(pairs.relation_votes, pairs.votes)
 
 
 def _agreement(votes: NDArray[np.integer], n_classes: int) -> Agreement:

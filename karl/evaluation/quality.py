@@ -193,7 +193,7 @@ def assess(
             gold.relations,
             relation_votes[:, 0],
             to_relations(accepted),
-            gold.relation_votes,
+            None if gold.annotations is None else gold.annotations.relations,
             N_RELATIONS,
         ),
         on_labels=_on_labels(gold, votes.codes[:, 0], accepted),
@@ -228,7 +228,8 @@ def _on_labels(
     known = gold.labels != NO_LABEL
     if not known.any():
         return None
-    of_people = None if gold.votes is None else _classes(gold.votes[known])
+    people = gold.annotations
+    of_people = None if people is None or people.labels is None else _classes(people.labels[known])
     truth, vote, label = (_classes(codes[known]) for codes in (gold.labels, first, accepted))
     return _level(truth, vote, label, of_people, N_LABELS)
 

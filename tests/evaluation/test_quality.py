@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karl.annotators.base import Usage
-from karl.datasets import LabelledPairs, Votes
+from karl.datasets import Annotations, LabelledPairs, Votes
 from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1
 from karl.evaluation.metrics import confusion, macro_f1
 from karl.evaluation.quality import LabelQuality, assess
@@ -33,7 +33,7 @@ def codes(values: object) -> np.ndarray:
 
 def human(labels: list[int], votes: list[list[int]] | None = None) -> LabelledPairs:
     known = codes(labels)
-    of_people = None if votes is None else codes(votes)
+    of_people = None if votes is None else Annotations.of_labels(codes(votes))
     return LabelledPairs(pairs(len(known)), to_relations(known), known, "human", of_people)
 
 

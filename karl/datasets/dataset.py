@@ -87,6 +87,6 @@ class DatasetSource(Protocol):
         Raises
         ------
         DataError
-            If it is missing or breaks its format.
+            If a file is missing or breaks its format; says file, row and column.
         """
         ...

@@ -71,7 +71,7 @@ class PairColumns:
         return ("label",)
 
 
-def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = None) -> PairSet:
+def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns) -> PairSet:
     """Read human-labelled pairs from CSV, TSV, Parquet or JSONL.
 
     Labels are nine codes or names of relations (in any case). With votes, the
@@ -79,25 +79,12 @@ def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = N
     of the file is one; pairs without such an agreement are left out. Of
     repeated ordered pairs the first is kept.
 
-    Parameters
-    ----------
-    path : Path
-    catalogue : Catalogue
-        Where the items must be.
-    columns : PairColumns, optional
-        What the file calls karl's columns.
-
-    Returns
-    -------
-    PairSet
-
     Raises
     ------
     DataError
         If a column is missing, or a row has an unknown item, the same item
         twice, an unknown label or none.
     """
-    columns = columns or PairColumns()
     table = open_table(path)
     cells = columns.found_in(table)
     frame = table.read([columns.item_id_1, columns.item_id_2, *cells])
@@ -122,16 +109,6 @@ def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = N
 
 def read_votes(path: Path, catalogue: Catalogue) -> Votes:
     """Read recorded votes: `item_id_1`, `item_id_2`, `vote_1`, `vote_2`, …, nine codes.
-
-    Parameters
-    ----------
-    path : Path
-    catalogue : Catalogue
-        Where the items must be.
-
-    Returns
-    -------
-    Votes
 
     Raises
     ------
@@ -188,23 +165,18 @@ def items_of(
 def read_codes(
     table: Table, frame: pl.DataFrame, columns: Sequence[str], codes: Mapping[str, int]
 ) -> NDArray[np.int8]:
-    """Translate cells to numbers.
+    """Translate cells to numbers, shape (n, n_columns); blank ones become 0.
+
+    Whole numbers may end in `.0`, as they do where a program saw a column with gaps.
 
     Parameters
     ----------
-    table : Table
-        The file, for messages.
-    frame : polars.DataFrame, n rows
-        What `table.read` gave.
+    table, frame : Table, polars.DataFrame
+        The file, and n rows of it.
     columns : sequence of str
         The columns to translate.
     codes : mapping of str to int
-        Number of each cell, in lower case; blank cells become 0. Whole numbers may
-        end in `.0`, as they do where a program saw a column with gaps.
-
-    Returns
-    -------
-    ndarray of int8, shape (n, n_columns)
+        Number of each cell, in lower case.
 
     Raises
     ------

@@ -59,19 +59,7 @@ class Tables:
     pair_columns: PairColumns = field(default_factory=PairColumns)
 
     def load(self) -> Dataset:
-        """Read the data set.
-
-        Returns
-        -------
-        Dataset
-            Named after the folder.
-
-        Raises
-        ------
-        DataError
-            If a file is missing or breaks its format; says file, row and
-            column.
-        """
+        """Read the data set, named after its folder; see `DatasetSource.load`."""
         folder = _resolve_folder(self.folder)
         catalogue_path = _required(folder, self.catalogue, "catalogue")
         catalogue = read_catalogue(catalogue_path, self.columns)

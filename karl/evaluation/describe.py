@@ -22,15 +22,7 @@ __all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "descr
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far annotators agree; None where it cannot be said.
-
-    Parameters
-    ----------
-    kappa : float, optional
-        Fleiss' kappa.
-    macro_f1 : float, optional
-        Mean macro-F1 between two annotators.
-    """
+    """Fleiss' kappa, and the mean macro-F1 of two annotators; None where it cannot be said."""
 
     kappa: float | None
     macro_f1: float | None
@@ -44,18 +36,15 @@ class SetDescription:
     ----------
     pairs, items : int
         How many it has, and of how many different items.
-    relations : mapping of str to int
-        Pairs per relation.
-    labels : mapping of int to int
-        Pairs per function-based label; empty where there are only relations.
+    relations, labels : mapping to int
+        Pairs per relation, and per function-based label; the latter is empty
+        where there are only relations.
     annotated : int
         Pairs that annotators saw, on which the agreement is measured.
     on_relations, on_labels : Agreement, optional
         Agreement on three relations and on nine labels.
-    repeated_unordered_pairs : int
-        Pairs that repeat an earlier one, in either order.
-    conflicts : int
-        How many of these have another relation than the first.
+    repeated_unordered_pairs, conflicts : int
+        See `karl.datasets.aggregate.count_repeats`.
     notes : mapping of str to int
         What the reader counted.
     """
@@ -78,8 +67,6 @@ class RecordedVotes:
 
     Parameters
     ----------
-    pairs, votes_per_pair : int
-        Their number.
     unanimous_labels, unanimous_relations : float
         Share of pairs, 0 to 1, whose votes are all the same.
     relations : mapping of str to int
@@ -99,20 +86,10 @@ class Description:
 
     Parameters
     ----------
-    name : str
-        Name of the data set.
-    items : int
-        Items in the catalogue.
-    columns : tuple of str
-        Columns of the catalogue.
-    major_categories, fine_categories : int, optional
-        Number of different ones, where the catalogue has them.
+    items, major_categories, fine_categories : int
+        How many different ones the catalogue has; None where it has no such column.
     prices : tuple of float, optional
         Lowest and highest price.
-    sets : mapping of str to SetDescription
-        The sets of labelled pairs.
-    recorded : RecordedVotes, optional
-        Recorded LLM votes.
     has_oracle, has_cards : bool
         Whether any pair's true label is known; whether item cards came along.
     """
@@ -130,16 +107,7 @@ class Description:
 
 
 def describe(dataset: Dataset) -> Description:
-    """Count what a data set holds.
-
-    Parameters
-    ----------
-    dataset : Dataset
-
-    Returns
-    -------
-    Description
-    """
+    """Count what a data set holds."""
     catalogue = dataset.catalogue
     return Description(
         name=dataset.name,
@@ -215,5 +183,5 @@ def _n_different(catalogue: Catalogue, column: str) -> int | None:
 def _price_range(catalogue: Catalogue) -> tuple[float, float] | None:
     if not catalogue.has(PRICE):
         return None
-    prices = catalogue.table[PRICE].cast(pl.Float64).drop_nulls()
-    return (float(prices.to_numpy().min()), float(prices.to_numpy().max())) if len(prices) else None
+    prices = catalogue.table[PRICE].cast(pl.Float64).drop_nulls().to_numpy()
+    return (float(prices.min()), float(prices.max())) if len(prices) else None

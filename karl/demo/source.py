@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -52,30 +51,23 @@ class Demo:
             If the catalogue is too small for so many pairs.
         """
         table = generate_catalogue(self.items, self.seed)
-        catalogue = Catalogue(table)
         sets = {
-            ID: self._labelled(catalogue, "id", self.id_pairs),
-            OOD: self._labelled(catalogue, "ood", self.ood_pairs),
+            ID: self._labelled(table, "id", self.id_pairs),
+            OOD: self._labelled(table, "ood", self.ood_pairs),
         }
-
-        def truth(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
-            return true_labels(table, pairs[:, 0], pairs[:, 1])
-
         return Dataset(
             "demo",
-            catalogue,
+            Catalogue(table),
             {name: found.pairs for name, found in sets.items()},
-            truth=truth,
+            truth=partial(true_labels, table),
             annotations={name: found.annotations for name, found in sets.items()},
         )
 
-    def _labelled(self, catalogue: Catalogue, split: Literal["id", "ood"], n_pairs: int) -> PairSet:
+    def _labelled(self, table: pl.DataFrame, split: Literal["id", "ood"], n_pairs: int) -> PairSet:
         try:
-            drawn = generate_pairs(catalogue.table, split, n_pairs, self.seed)
+            votes = generate_pairs(table, split, n_pairs, self.seed)
         except ValueError as error:
             raise ConfigError(
                 f"data.{split}_pairs={n_pairs}: {error}", hint="Raise data.items, or lower it."
             ) from error
-        items = np.stack([catalogue.rows(drawn[f"item_id_{side}"]) for side in (1, 2)], axis=1)
-        votes = drawn.select(pl.col("^label_.$").cast(pl.Int8)).to_numpy()
-        return PairSet.of(labelled_by_two(items, votes))
+        return PairSet.of(labelled_by_two(votes.items, votes.codes))

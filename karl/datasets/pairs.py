@@ -56,6 +56,22 @@ class Votes:
     def __len__(self) -> int:
         return len(self.items)
 
+    def rows_of(self, items: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the first row on each of some pairs, their items in the given order.
+
+        Raises
+        ------
+        ValueError
+            If there are no votes on one of them.
+        """
+        wanted = ordered_pair_keys(items)
+        # np.unique gives the first of equal rows.
+        keys, first = np.unique(ordered_pair_keys(self.items), return_index=True)
+        unknown = items[~np.isin(wanted, keys)]
+        if len(unknown):
+            raise ValueError(f"no votes on {unknown[0].tolist()} in the given order of items")
+        return np.asarray(first[np.searchsorted(keys, wanted)])
+
     @classmethod
     def concat(cls, parts: Sequence[Votes]) -> Votes:
         """Join several sets; each keeps as many votes as the set with the fewest has."""

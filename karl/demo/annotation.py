@@ -41,18 +41,7 @@ CONFUSION: Final = _confusion()
 
 
 def annotate(truth: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
-    """Return the labels that one annotator gives.
-
-    Parameters
-    ----------
-    truth : ndarray of int8, (n,)
-        True function-based labels, 1 to 9.
-    rng : Generator
-
-    Returns
-    -------
-    ndarray of int8, (n,)
-    """
+    """Return the labels that one annotator gives to pairs with these true labels, (n,) each."""
     below = np.cumsum(CONFUSION, axis=1)[:, :-1]
     draws = rng.random(len(truth))[:, None]
     labels = (draws >= below[truth - 1]).sum(axis=1) + 1

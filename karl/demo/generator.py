@@ -100,12 +100,8 @@ def generate_catalogue(n_items: int, seed: int) -> pl.DataFrame:
 class _Choices:
     """Alternatives of every code, laid out one after the other.
 
-    Parameters
-    ----------
-    values : Series, (n_values,)
-        Null stands for the one alternative of a code that has none.
-    start, count : ndarray of int64, (n_codes,)
-        Where the alternatives of a code start in `values`, and their number.
+    Those of a code are `count` values from `start` on; null is the one alternative
+    of a code that has none.
     """
 
     values: pl.Series

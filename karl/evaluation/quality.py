@@ -271,11 +271,7 @@ def _accuracy_and_macro_f1(counts: NDArray[np.int64]) -> tuple[Interval, Interva
 
 
 def _swap_agreement(votes: Votes, swapped: Votes) -> SwapAgreement:
-    row_of = {pair: row for row, pair in reversed(list(enumerate(_pairs(votes))))}
-    try:
-        rows = np.array([row_of[pair] for pair in _pairs(swapped)], dtype=np.int64)
-    except KeyError as error:
-        raise ValueError(f"no votes on {error} in the given order of items") from error
+    rows = votes.rows_of(swapped.items)
     first, other = votes.codes[rows, 0], swapped.codes[:, 0]
     valid = (first != NO_LABEL) & (other != NO_LABEL)
     first, other = first[valid], other[valid]
@@ -289,10 +285,6 @@ def _swap_agreement(votes: Votes, swapped: Votes) -> SwapAgreement:
         repeated_relations=_share(to_relations(first[again]) == to_relations(second[again])),
         repeated_labels=_share(first[again] == second[again]),
     )
-
-
-def _pairs(votes: Votes) -> list[tuple[int, ...]]:
-    return [tuple(pair) for pair in votes.items.tolist()]
 
 
 def _classes(codes: NDArray[np.int8]) -> NDArray[np.int8]:

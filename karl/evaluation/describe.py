@@ -41,7 +41,7 @@ class SetDescription:
         where there are only relations.
     annotated : int
         Pairs that annotators saw, on which the agreement is measured.
-    on_relations, on_labels : Agreement, optional
+    on_relations, on_labels : Agreement
         Agreement on three relations and on nine labels.
     repeated_unordered_pairs, conflicts : int
         See `karl.datasets.aggregate.count_repeats`.
@@ -54,8 +54,8 @@ class SetDescription:
     relations: Mapping[str, int]
     labels: Mapping[int, int]
     annotated: int
-    on_relations: Agreement | None
-    on_labels: Agreement | None
+    on_relations: Agreement
+    on_labels: Agreement
     repeated_unordered_pairs: int
     conflicts: int
     notes: Mapping[str, int]
@@ -125,21 +125,17 @@ def describe(dataset: Dataset) -> Description:
 
 def _describe_set(dataset: Dataset, name: str) -> SetDescription:
     pairs = dataset.pairs[name]
-    annotations = dataset.annotations.get(name) or pairs.annotations
-    on_relations = on_labels = None
-    if annotations is not None:
-        on_relations = _agreement(annotations.relations, N_RELATIONS)
-        if annotations.labels is not None:
-            on_labels = _agreement(annotations.labels - np.int8(1), N_LABELS)
+    said = dataset.annotations.get(name) or pairs.annotations
+    labels = None if said is None or said.labels is None else said.labels - np.int8(1)
     repeats = count_repeats(pairs)
     return SetDescription(
         pairs=len(pairs),
         items=len(np.unique(pairs.items)),
         relations=_per_relation(pairs.relations),
         labels=_per_label(pairs.labels),
-        annotated=0 if annotations is None else len(annotations),
-        on_relations=on_relations,
-        on_labels=on_labels,
+        annotated=0 if said is None else len(said),
+        on_relations=_agreement(None if said is None else said.relations, N_RELATIONS),
+        on_labels=_agreement(labels, N_LABELS),
         repeated_unordered_pairs=repeats["repeated_unordered_pairs"],
         conflicts=repeats["conflicts"],
         notes=dataset.notes.get(name, {}),
@@ -158,7 +154,9 @@ def _describe_votes(votes: Votes) -> RecordedVotes:
     )
 
 
-def _agreement(votes: NDArray[np.integer], n_classes: int) -> Agreement:
+def _agreement(votes: NDArray[np.int8] | None, n_classes: int) -> Agreement:
+    if votes is None:
+        return Agreement(None, None)
     return Agreement(_known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes)))
 
 

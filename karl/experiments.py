@@ -49,19 +49,6 @@ class Experiment:
 
     Parameters
     ----------
-    seed : int
-    data : DatasetSource
-    cards : Cards
-    split : SplitRule
-    encoder : Encoder
-    categories : Categories
-    features : PairFeatures
-    classifier : Classifier
-    candidates : Candidates
-    sampler : Sampler
-    llm : Annotator
-    consensus : Consensus
-    budget : Budget
     choices : mapping of str to str
         The option that was chosen in each group.
     account : Account
@@ -311,10 +298,7 @@ class Experiment:
     def check(self) -> Annotation:
         """Ask every strategy for next to nothing, so that it says now what it cannot do.
 
-        Returns
-        -------
-        Annotation
-            Of no pairs; it names the annotator's prompt.
+        What the annotator gives for no pairs is returned: it names its prompt.
 
         Raises
         ------

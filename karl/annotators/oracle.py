@@ -1,4 +1,4 @@
-"""A simulated annotator that knows the gold labels and errs at a known rate."""
+"""A simulated annotator that knows the true labels and errs at a known rate."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _DEFAULT_CONFUSION = [[0.84, 0.02, 0.14], [0.06, 0.86, 0.08], [0.06, 0.03, 0.91]
 
 @dataclass(frozen=True)
 class Oracle(Annotator):
-    """Gold labels, distorted as those of an LLM are.
+    """True labels, distorted as those of an LLM are.
 
     The annotator forms one opinion of a pair, drawn from the row of the
-    confusion matrix that belongs to the gold relation; each vote repeats the
+    confusion matrix that belongs to the true relation; each vote repeats the
     opinion or, rarely, is a fresh draw. Draws depend on the pair and the seed
     alone, so that a pair gets the same votes whenever it is asked.
 
     The defaults follow the annotator of KARL (arXiv 2509.05564): votes agree
-    in 98.9 % of cases, macro-F1 against gold is about 0.85.
+    in 98.9 % of cases, macro-F1 against the truth is about 0.85.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Oracle(Annotator):
     consistency : float
         Probability that a vote repeats the opinion.
     confusion : list of 3 lists of 3 floats
-        Probability of each relation (column) given the gold relation (row).
+        Probability of each relation (column) given the true relation (row).
         Each row adds up to 1.
     exact : float
         Probability that an opinion with the right relation has the right one
@@ -68,49 +68,49 @@ class Oracle(Annotator):
     def annotate(self, task: Task) -> Annotation:
         """Vote on pairs; see `Annotator.annotate`."""
         dataset, pairs = task.dataset, task.pairs
-        if dataset.gold is None:
+        if dataset.truth is None:
             raise ConfigError(
-                f"llm=oracle: the data set '{dataset.name}' has no gold labels for any pair",
+                f"llm=oracle: the data set '{dataset.name}' has no true labels for any pair",
                 hint="Use llm=replay where votes are recorded, data=demo, or budget.rounds=0 for "
                 "the seed alone.",
             )
-        gold = dataset.gold(pairs)
+        truth = dataset.truth(pairs)
         # Item order is part of the question, so it is part of the draw.
         keys = 2 * pair_keys(pairs) + (pairs[:, 0] > pairs[:, 1])
-        opinion = self._draw(gold, keys, "opinion")
+        opinion = self._draw(truth, keys, "opinion")
         codes = np.empty((len(pairs), self.votes), np.int8)
         for vote in range(self.votes):
             repeats = self._uniform(keys, "repeats", vote) < self.consistency
-            codes[:, vote] = np.where(repeats, opinion, self._draw(gold, keys, f"vote {vote}"))
+            codes[:, vote] = np.where(repeats, opinion, self._draw(truth, keys, f"vote {vote}"))
         return Annotation(Votes(pairs, codes), Usage(calls=codes.size))
 
     def _draw(
-        self, gold: NDArray[np.int8], keys: NDArray[np.int64], purpose: str
+        self, truth: NDArray[np.int8], keys: NDArray[np.int64], purpose: str
     ) -> NDArray[np.int8]:
         table = np.cumsum(_label_confusion(np.array(self.confusion), self.exact), axis=1)
-        draws = self._uniform(keys, purpose, 0)[:, None] * table[gold, -1:]
-        return np.asarray(1 + (draws >= table[gold]).sum(axis=1), dtype=np.int8)
+        draws = self._uniform(keys, purpose, 0)[:, None] * table[truth, -1:]
+        return np.asarray(1 + (draws >= table[truth]).sum(axis=1), dtype=np.int8)
 
     def _uniform(self, keys: NDArray[np.int64], purpose: str, number: int) -> NDArray[np.float64]:
         return hash_uniform(keys, derive_seed(self.seed, "oracle", purpose, number))
 
 
 def _label_confusion(relation_confusion: NDArray[np.float64], exact: float) -> NDArray[np.float64]:
-    """Spread a 3x3 confusion over the nine labels; row g is gold label g, row 0 unused.
+    """Spread a 3x3 confusion over the nine labels; row t is of the true label t, row 0 unused.
 
     A wrong relation is equally likely to show as any of its labels; so is a
-    right relation with another label than the gold one.
+    right relation with another label than the true one.
     """
     relation_of = to_relations(np.arange(1, N_LABELS + 1))
     members = np.bincount(relation_of, minlength=N_RELATIONS)
     table = np.zeros((N_LABELS + 1, N_LABELS))
-    for gold in range(1, N_LABELS + 1):
-        relation = relation_of[gold - 1]
+    for true in range(1, N_LABELS + 1):
+        relation = relation_of[true - 1]
         row = relation_confusion[relation, relation_of] / members[relation_of]
         others = relation_of == relation
         if members[relation] > 1:
             kept = relation_confusion[relation, relation]
             row[others] = kept * (1 - exact) / (members[relation] - 1)
-            row[gold - 1] = kept * exact
-        table[gold] = row
+            row[true - 1] = kept * exact
+        table[true] = row
     return table

@@ -13,7 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from karl.classifiers.inputs import Parameters, TrainingSet
 from karl.classifiers.model import Model
-from karl.labels import Relation
+from karl.evaluation.metrics import confusion, macro_f1
+from karl.labels import N_RELATIONS, Relation
 
 if TYPE_CHECKING:
     import optuna
@@ -86,7 +87,6 @@ class Tuning:
             If the classifier suggested something that is no JSON value.
         """
         import optuna
-        from sklearn.metrics import f1_score
 
         train = train.counting
         judged = self._judged(train, seed)
@@ -105,7 +105,7 @@ class Tuning:
             by_fold = members.reshape(len(judged), -1, *members.shape[1:]).mean(axis=1)
             predicted = by_fold.argmax(axis=2)
             scores = [
-                f1_score(train.relations[pairs], predicted[fold, pairs], average="macro")
+                macro_f1(confusion(train.relations[pairs], predicted[fold, pairs], N_RELATIONS))
                 for fold, pairs in enumerate(judged)
             ]
             return float(np.mean(scores))

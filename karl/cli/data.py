@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from karl.datasets.describe import Agreement, Description, SetDescription
     from karl.datasets.library import Stored
+    from karl.evaluation.describe import Description, RecordedVotes, SetDescription
 
 __all__ = ["app"]
 
@@ -75,20 +75,22 @@ def check(
 ) -> None:
     """Read a data set by every rule and count what was found."""
     from karl.datasets import library
+    from karl.evaluation.describe import describe
 
     names = [name] if name else [entry.name for entry in library.entries() if entry.ready]
     for each in names:
-        found = library.check(each)
+        found = describe(library.source_of(each).load())
         _print(f"[green]✓[/] [bold]{found.name}[/]: {found.items:,} items")
         _print(_pairs_table(found), _notes_table(found))
 
 
-@app.command()
-def describe(name: Name) -> None:
+@app.command("describe")
+def describe_data(name: Name) -> None:
     """Show what a data set holds: items, labels, how far annotators agree."""
-    from karl.datasets import library
+    from karl.datasets.library import source_of
+    from karl.evaluation.describe import describe
 
-    found = library.check(name)
+    found = describe(source_of(name).load())
     _print(f"[bold]{found.name}[/]", _catalogue_table(found), _pairs_table(found))
     if any(part.labels for part in found.sets.values()):
         _print(_labels_table(found))
@@ -96,7 +98,7 @@ def describe(name: Name) -> None:
         _print(_agreement_table(found))
     _print(_notes_table(found))
     if found.recorded is not None:
-        _print(_recorded_table(found))
+        _print(_recorded_table(found.recorded))
 
 
 def _catalogue_table(found: Description) -> Table:
@@ -139,33 +141,29 @@ def _labels_table(found: Description) -> Table:
 def _agreement_table(found: Description) -> Table:
     rows: dict[str, Callable[[SetDescription], str]] = {
         "pairs asked about": lambda part: f"{part.annotated:,}",
-        "Fleiss' kappa, 3 relations": lambda part: _kappa(part.on_relations),
-        "macro-F1, 3 relations": lambda part: _macro_f1(part.on_relations),
-        "Fleiss' kappa, 9 labels": lambda part: _kappa(part.on_labels),
-        "macro-F1, 9 labels": lambda part: _macro_f1(part.on_labels),
+        "Fleiss' kappa, 3 relations": lambda part: _score(part.on_relations.kappa),
+        "macro-F1, 3 relations": lambda part: _score(part.on_relations.macro_f1),
+        "Fleiss' kappa, 9 labels": lambda part: _score(part.on_labels.kappa),
+        "macro-F1, 9 labels": lambda part: _score(part.on_labels.macro_f1),
     }
     return _by_set("agreement of annotators", found, rows)
 
 
 def _notes_table(found: Description) -> Table:
-    names = dict.fromkeys(what for part in found.sets.values() for what in part.notes)
-
-    def count_of(what: str) -> Callable[[SetDescription], str]:
-        return lambda part: _number(part.notes.get(what))
-
-    rows = {what.replace("_", " "): count_of(what) for what in names}
-    return _by_set("as read from the files", found, rows)
+    table = _table("as read from the files", *found.sets)
+    for what in dict.fromkeys(what for part in found.sets.values() for what in part.notes):
+        counts = (_number(part.notes.get(what)) for part in found.sets.values())
+        table.add_row(what.replace("_", " "), *counts)
+    return table
 
 
-def _recorded_table(found: Description) -> Table:
-    votes = found.recorded
+def _recorded_table(votes: RecordedVotes) -> Table:
     table = _facts("recorded LLM votes")
-    if votes is not None:
-        table.add_row("pairs", f"{votes.pairs:,}, {votes.votes_per_pair} votes each")
-        table.add_row("unanimous on 9 labels", f"{votes.unanimous_labels:.1%}")
-        table.add_row("unanimous on 3 relations", f"{votes.unanimous_relations:.1%}")
-        mix = ", ".join(f"{count:,} {name}" for name, count in votes.relations.items())
-        table.add_row("relations of the unanimous (9)", mix)
+    table.add_row("pairs", f"{votes.pairs:,}, {votes.votes_per_pair} votes each")
+    table.add_row("unanimous on 9 labels", f"{votes.unanimous_labels:.1%}")
+    table.add_row("unanimous on 3 relations", f"{votes.unanimous_relations:.1%}")
+    mix = ", ".join(f"{count:,} {name}" for name, count in votes.relations.items())
+    table.add_row("relations of the unanimous (9)", mix)
     return table
 
 
@@ -210,14 +208,6 @@ def _print(*parts: RenderableType) -> None:
 
 def _number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
-
-
-def _kappa(agreement: Agreement | None) -> str:
-    return _score(None if agreement is None else agreement.kappa)
-
-
-def _macro_f1(agreement: Agreement | None) -> str:
-    return _score(None if agreement is None else agreement.macro_f1)
 
 
 def _score(value: float | None) -> str:

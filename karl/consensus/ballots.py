@@ -107,7 +107,7 @@ class Ballots:
         rows = np.arange(len(votes))
         parts = [_long(votes.codes, rows, False)]
         if swapped is not None:
-            parts.append(_long(swapped.codes, _rows_of(swapped.items, votes.items), True))
+            parts.append(_long(swapped.codes, votes.rows_of(swapped.items), True))
         pair, number, turned, codes = (np.concatenate(part) for part in zip(*parts, strict=True))
         return cls(
             pairs=votes.items,
@@ -230,17 +230,6 @@ def _long(codes: NDArray[np.int8], rows: NDArray[np.integer], swapped: bool) -> 
         np.full(codes.size, swapped),
         codes.ravel(),
     )
-
-
-def _rows_of(items: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the first row of `among`, shape (n, 2), that is each of the pairs, (k, 2)."""
-    wanted = ordered_pair_keys(items)
-    # np.unique gives the first of equal rows.
-    keys, first = np.unique(ordered_pair_keys(among), return_index=True)
-    unknown = items[~np.isin(wanted, keys)]
-    if len(unknown):
-        raise ValueError(f"no votes on {unknown[0].tolist()} in the given order of items")
-    return np.asarray(first[np.searchsorted(keys, wanted)])
 
 
 def _renumbered(part: Ballots, voters: tuple[str, ...]) -> NDArray[np.int16]:

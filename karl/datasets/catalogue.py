@@ -59,31 +59,13 @@ class Catalogue:
         return self.table.select(ITEM_ID).with_row_index("row")
 
     def rows(self, item_ids: pl.Series | Iterable[str]) -> NDArray[np.int32]:
-        """Return the row number of each item id, -1 for an unknown one.
-
-        Parameters
-        ----------
-        item_ids : Series or iterable of str, length n
-
-        Returns
-        -------
-        ndarray of int32, shape (n,)
-        """
+        """Return the row number of each item id, -1 for an unknown one; shape (n,)."""
         wanted = pl.DataFrame({ITEM_ID: pl.Series(item_ids, dtype=pl.String)})
         found = wanted.join(self._row_of, on=ITEM_ID, how="left", maintain_order="left")
         return found["row"].cast(pl.Int32).fill_null(-1).to_numpy()
 
     def texts(self, columns: Sequence[str]) -> pl.Series:
-        """Return each item's text: the given columns, normalised and joined.
-
-        Parameters
-        ----------
-        columns : sequence of str
-            Columns in the order in which their texts are joined by a space.
-
-        Returns
-        -------
-        Series of str, length n_items
+        """Return each item's text: the given columns, normalised and joined by spaces.
 
         Raises
         ------

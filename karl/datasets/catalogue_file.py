@@ -46,22 +46,12 @@ class CatalogueColumns:
         return names
 
 
-def read_catalogue(path: Path, columns: CatalogueColumns | None = None) -> Catalogue:
+def read_catalogue(path: Path, columns: CatalogueColumns) -> Catalogue:
     """Read a catalogue from CSV, TSV, Parquet or JSONL.
 
     Titles are normalised (NFKC, single spaces). Columns that karl has no name
     for are kept as text attributes; one whose name another column was mapped
     to is left out.
-
-    Parameters
-    ----------
-    path : Path
-    columns : CatalogueColumns, optional
-        What the file calls karl's columns.
-
-    Returns
-    -------
-    Catalogue
 
     Raises
     ------
@@ -70,7 +60,7 @@ def read_catalogue(path: Path, columns: CatalogueColumns | None = None) -> Catal
         has, no title, or a price that is no number from 0.
     """
     table = open_table(path)
-    names = (columns or CatalogueColumns()).found_in(table)
+    names = columns.found_in(table)
     attributes = [c for c in table.columns if c not in names.values() and c not in names]
     frame = table.read([*dict.fromkeys(names.values()), *attributes])
     check_ids(table, frame, names[ITEM_ID])

@@ -15,12 +15,12 @@ from karl.datasets.pairs import Annotations, LabelledPairs, Votes
 from karl.files import hash_json
 from karl.memo import Memo
 
-__all__ = ["ID", "OOD", "Dataset", "DatasetSource", "GoldLabels"]
+__all__ = ["ID", "OOD", "Dataset", "DatasetSource", "Truth"]
 
 ID = "id"
 OOD = "ood"
 
-GoldLabels = Callable[[NDArray[np.int32]], NDArray[np.int8]]
+Truth = Callable[[NDArray[np.int32]], NDArray[np.int8]]
 """Takes pairs (n, 2) as row numbers, gives their true function-based labels (n,)."""
 
 
@@ -41,15 +41,16 @@ class Dataset:
     recorded_gold : Votes, optional
         The same of pairs that people labelled too: they show how good the votes
         are and are never trained on.
-    gold : GoldLabels, optional
+    truth : Truth, optional
         The true label of any pair, which `llm=oracle` distorts.
     cards : Path, optional
         Table of item cards that came with the data.
-    notes : mapping of str to int
-        What the reader counted on its way (rows dropped, repeats, …), each
-        name led by that of its set: `id.rows`.
-    annotations : mapping of str to Annotations
-        What each annotator said, for the sets where that is known.
+    notes : mapping of str to mapping of str to int
+        What the reader counted on its way in each set: rows dropped, repeats, ….
+    annotations : mapping of str to Annotations, optional
+        What each annotator said, pairs that then got no label included, for the
+        sets where that is known. Agreement is measured on these: among the pairs
+        that annotators agreed on it would look better than it was.
     memo : Memo
         What was computed of the data once, such as folds; it goes when they do.
     """
@@ -59,10 +60,10 @@ class Dataset:
     pairs: Mapping[str, LabelledPairs]
     recorded: Votes | None = None
     recorded_gold: Votes | None = None
-    gold: GoldLabels | None = None
+    truth: Truth | None = None
     cards: Path | None = None
-    notes: Mapping[str, int] = field(default_factory=dict)
-    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    notes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    annotations: Mapping[str, Annotations | None] = field(default_factory=dict)
     memo: Memo[Any] = field(default_factory=Memo, repr=False)
 
     @property
@@ -86,6 +87,6 @@ class DatasetSource(Protocol):
         Raises
         ------
         DataError
-            If it is missing or breaks its format.
+            If a file is missing or breaks its format; says file, row and column.
         """
         ...

@@ -35,7 +35,7 @@ def check(path: Path) -> None:
     """
     _check_encoding(path)
     with _reader(path) as reader:
-        header = next((row for row in reader if row), [])
+        header = _header(reader)
         for start, row in _numbered(reader):
             if any(row) and len(row) != len(header):
                 raise DataError(
@@ -48,17 +48,17 @@ def check(path: Path) -> None:
 
 
 def check_header(path: Path, columns: Sequence[str]) -> None:
-    """Check that a header is UTF-8 and names each column once, before anything is read.
-
-    Parameters
-    ----------
-    path : Path
-    columns : sequence of str
-        The columns as polars names them.
-    """
+    """Check that a header, whose columns polars has named, is UTF-8 and has each column once."""
     if any("\ufffd" in column for column in columns):
         _check_encoding(path)
-    _check_first_line(path)
+    try:
+        with _reader(path) as reader:
+            header = _header(reader)
+    except UnicodeDecodeError:
+        return  # somewhere behind the header: found when the rows are read
+    for position, column in enumerate(header):
+        if column in header[:position]:
+            raise DataError("the header names the column twice", file=path, column=column)
 
 
 def check_quotes(path: Path) -> None:
@@ -75,23 +75,19 @@ def check_quotes(path: Path) -> None:
 
 
 def line_of(path: Path, record: int) -> int:
-    """Return the number of the line in which a record starts.
+    """Return the number of the line in which a record starts; the header is line 1.
+
+    It differs from `record + 2` where fields before it contain line breaks.
 
     Parameters
     ----------
     path : Path
     record : int
         Number of the record after the header, from 0, blank lines counted.
-
-    Returns
-    -------
-    int
-        From 1; the header is line 1. Differs from `record + 2` where fields
-        before it contain line breaks.
     """
     try:
         with _reader(path) as reader:
-            next(row for row in reader if row)
+            _header(reader)
             return next(islice(_numbered(reader), record, None))[0]
     except (DataError, StopIteration, UnicodeDecodeError):
         return record + 2
@@ -123,6 +119,10 @@ def _reader(path: Path) -> Iterator[Reader]:
             ) from error
 
 
+def _header(reader: Reader) -> list[str]:
+    return next((row for row in reader if row), [])
+
+
 def _numbered(reader: Reader) -> Iterator[tuple[int, list[str]]]:
     start = reader.line_num + 1
     for row in reader:
@@ -137,19 +137,6 @@ def _check_encoding(path: Path) -> None:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 raise not_utf8(path, number) from None
-
-
-def _check_first_line(path: Path) -> None:
-    try:
-        with _reader(path) as reader:
-            header = next((row for row in reader if row), [])
-    except UnicodeDecodeError:
-        return  # somewhere behind the header: found when the rows are read
-    seen: set[str] = set()
-    for column in header:
-        if column in seen:
-            raise DataError("the header names the column twice", file=path, column=column)
-        seen.add(column)
 
 
 def _fields(count: int) -> str:

@@ -8,32 +8,22 @@ with three relations, its out-of-distribution set.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from karl.datasets.aggregate import agreed_by_two, majority_or_first
+from karl.datasets.aggregate import PairSet, labelled_by_two, majority_or_first
 from karl.datasets.catalogue import ITEM_ID, TITLE, Catalogue, normalise_text
 from karl.datasets.catalogue_file import CatalogueColumns, read_catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
-from karl.datasets.pair_files import (
-    NINE_CODES,
-    items_of,
-    pair_counts,
-    read_codes,
-    read_votes,
-)
+from karl.datasets.pair_files import NINE_CODES, items_of, read_codes, read_votes
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
-from karl.datasets.repeats import repeats_ordered
-from karl.datasets.tables import set_notes
 from karl.datasets.tabular import Table, open_table
 from karl.errors import DataError
-from karl.labels import Relation, to_relations
+from karl.labels import Relation
 from karl.paths import imported_data
 
 __all__ = ["FBL", "FOLDER_VARIABLE", "ID_FILE", "OOD_FILE", "OTHER_FILES"]
@@ -52,8 +42,11 @@ _RELATION_OF: Final = np.array(
 )
 """Relation of each code of FBL2024; position 0 is a missing answer."""
 _THREE_CODES: Final = {"1": 1, "2": 2, "3": 3}
-_ANNOTATORS: Final = (1, 2, 3)
-_ID_1, _ID_2 = "id_1", "id_2"
+
+_URLS: Final = ("ITEM_URL_1", "ITEM_URL_2")
+_NAMES: Final = ("ITEM_NAME_1", "ITEM_NAME_2")
+_IDS: Final = ("id_1", "id_2")
+_VOTES: Final = tuple(f"ANNOTATOR{k}_LABEL" for k in (1, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -70,40 +63,29 @@ class FBL:
     folder: str | None = None
 
     def load(self) -> Dataset:
-        """Read the data set.
+        """Read the data set; see `DatasetSource.load`.
 
         Items are numbered as in `items.tsv` where that is there, then in the
         order of their first appearance in FBL2023, then FBL2024.
-
-        Returns
-        -------
-        Dataset
-
-        Raises
-        ------
-        DataError
-            If a file is missing or breaks its format.
         """
         folder = self.find()
-        tables = [_PairTable(folder / name) for name in (ID_FILE, OOD_FILE)]
-        catalogue = _catalogue(folder, tables)
-        asked = {
-            ID: _read_2023(tables[0], catalogue),
-            OOD: _read_2024(tables[1], catalogue),
+        in_2023, in_2024 = (_read(folder / name) for name in (ID_FILE, OOD_FILE))
+        catalogue = _catalogue(folder, in_2023[1], in_2024[1])
+        sets = {
+            ID: PairSet.of(_labelled_2023(*in_2023, catalogue)),
+            # The paper removes repeated ordered pairs from its ID set only.
+            OOD: PairSet.of(_labelled_2024(*in_2024, catalogue), keep_repeats=True),
         }
-        agreed = {name: pairs.take(pairs.relations >= 0) for name, pairs in asked.items()}
-        # The paper removes repeated ordered pairs from its ID set only.
-        kept = agreed | {ID: agreed[ID].take(~repeats_ordered(agreed[ID]))}
         cards = folder / ITEMS_FILE
         return Dataset(
             name="fbl",
             catalogue=catalogue,
-            pairs=kept,
+            pairs={name: found.pairs for name, found in sets.items()},
             recorded=_votes(folder / VOTES_FILE, catalogue),
             recorded_gold=_votes(folder / GOLD_VOTES_FILE, catalogue),
             cards=cards if cards.is_file() else None,
-            notes=set_notes({name: _counts(asked[name], agreed[name]) for name in asked}),
-            annotations={name: _annotations(pairs) for name, pairs in asked.items()},
+            notes={name: found.counts for name, found in sets.items()},
+            annotations={name: found.annotations for name, found in sets.items()},
         )
 
     def find(self) -> Path:
@@ -128,75 +110,43 @@ class FBL:
         return folder
 
 
-class _PairTable:
-    """One of the two files, read as text, with the ids taken from the URLs."""
-
-    def __init__(self, path: Path) -> None:
-        self.table: Table = open_table(path)
-        self.urls = [f"ITEM_URL_{i}" for i in (1, 2)]
-        self.names = [f"ITEM_NAME_{i}" for i in (1, 2)]
-        self.votes = [f"ANNOTATOR{k}_LABEL" for k in _ANNOTATORS]
-        frame = self.table.read([*self.urls, *self.names, *self.votes])
-        for column in self.urls + self.names:
-            self.table.refuse(frame, pl.col(column).is_null(), column, "is empty")
-        ids = [
-            pl.col(url).str.strip_chars_end("/").str.split("/").list.last().alias(name)
-            for url, name in zip(self.urls, (_ID_1, _ID_2), strict=True)
-        ]
-        titles = [normalise_text(pl.col(name)) for name in self.names]
-        self.frame = frame.with_columns(*ids, *titles)
-
-    def items(self) -> pl.DataFrame:
-        """Return id and title of every item, row by row, repeats included."""
-        both = [
-            pl.concat_list(columns).alias(name)
-            for columns, name in (([_ID_1, _ID_2], ITEM_ID), (self.names, TITLE))
-        ]
-        return self.frame.select(both).explode(ITEM_ID, TITLE)
-
-    def pairs(self, catalogue: Catalogue) -> NDArray[np.int32]:
-        return items_of(self.table, self.frame, catalogue, _ID_1, _ID_2)
-
-    def codes(self, known: Mapping[str, int]) -> NDArray[np.int8]:
-        return read_codes(self.table, self.frame, self.votes, known)
+def _read(path: Path) -> tuple[Table, pl.DataFrame]:
+    """Read one of the two files as text, titles normalised, with ids from the URLs."""
+    table = open_table(path)
+    frame = table.read([*_URLS, *_NAMES, *_VOTES])
+    for column in (*_URLS, *_NAMES):
+        table.refuse(frame, pl.col(column).is_null(), column, "is empty")
+    last_part = pl.col(_URLS).str.strip_chars_end("/").str.split("/").list.last()
+    ids = last_part.name.map(lambda column: column.replace("ITEM_URL", "id"))
+    return table, frame.with_columns(ids, normalise_text(pl.col(_NAMES)))
 
 
-def _catalogue(folder: Path, tables: list[_PairTable]) -> Catalogue:
-    parts = [table.items() for table in tables]
+def _catalogue(folder: Path, *frames: pl.DataFrame) -> Catalogue:
+    """Take every item, ids and titles, in the order of their first appearance."""
+    columns = {ITEM_ID: pl.concat_list(_IDS), TITLE: pl.concat_list(_NAMES)}
+    parts = [frame.select(**columns).explode(ITEM_ID, TITLE) for frame in frames]
     path = folder / ITEMS_FILE
     if path.is_file():
         listed = read_catalogue(path, CatalogueColumns(title="name")).table
         parts.insert(0, listed.select(ITEM_ID, TITLE))
-    items = pl.concat(parts)
-    return Catalogue(items.unique(ITEM_ID, keep="first", maintain_order=True))
+    return Catalogue(pl.concat(parts).unique(ITEM_ID, keep="first", maintain_order=True))
 
 
-def _read_2023(table: _PairTable, catalogue: Catalogue) -> LabelledPairs:
-    votes = table.codes(NINE_CODES)
-    labels = agreed_by_two(votes)
-    return LabelledPairs(table.pairs(catalogue), to_relations(labels), labels, "human", votes)
+def _labelled_2023(table: Table, frame: pl.DataFrame, catalogue: Catalogue) -> LabelledPairs:
+    codes = read_codes(table, frame, _VOTES, NINE_CODES)
+    return labelled_by_two(items_of(table, frame, catalogue, *_IDS), codes)
 
 
-def _read_2024(table: _PairTable, catalogue: Catalogue) -> LabelledPairs:
-    codes = table.codes(_THREE_CODES)
+def _labelled_2024(table: Table, frame: pl.DataFrame, catalogue: Catalogue) -> LabelledPairs:
+    codes = read_codes(table, frame, _VOTES, _THREE_CODES)
     return LabelledPairs(
-        table.pairs(catalogue),
+        items_of(table, frame, catalogue, *_IDS),
         _RELATION_OF[majority_or_first(codes)],
         np.zeros(len(codes), np.int8),
         "human",
-        relation_votes=_RELATION_OF[codes],
+        Annotations(_RELATION_OF[codes]),
     )
 
 
 def _votes(path: Path, catalogue: Catalogue) -> Votes | None:
     return read_votes(path, catalogue) if path.is_file() else None
-
-
-def _annotations(pairs: LabelledPairs) -> Annotations:
-    assert pairs.relation_votes is not None  # noqa: S101  both readers set them
-    return Annotations(pairs.relation_votes, pairs.votes)
-
-
-def _counts(asked: LabelledPairs, agreed: LabelledPairs) -> dict[str, int]:
-    left_out = len(asked) - len(agreed)
-    return {"rows": len(asked), "without_agreement": left_out} | pair_counts(agreed)

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from karl.datasets.dataset import DatasetSource
-from karl.datasets.describe import Description, describe
 from karl.datasets.fbl import FBL, ID_FILE, OOD_FILE, OTHER_FILES
 from karl.datasets.tables import STEMS, Tables, find_table
 from karl.errors import DataError, KarlError, UsageError
@@ -28,7 +27,6 @@ __all__ = [
     "PUBLISHED",
     "Entry",
     "Stored",
-    "check",
     "entries",
     "get",
     "import_data",
@@ -48,7 +46,6 @@ PUBLISHED: Final = {
 _DEMO, _FBL = "demo", "fbl"
 _BUILT_IN: Final = (_DEMO, _FBL)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_VERIFIED, _DIFFERS, _COPIED = "verified", "differs from the published file", "copied"
 _IMPORT_HINT: Final = (
     "Where the network is closed: put FBL2023.tsv and FBL2024.tsv into a folder on any "
     "machine, bring it here, and run `karl data import fbl --from DIR`."
@@ -57,39 +54,17 @@ _IMPORT_HINT: Final = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set that can be named.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    kind : str
-        "built-in" or "imported".
-    folder : Path, optional
-        Where its files are; None for one that needs none or has none yet.
-    ready : bool
-        Whether it can be loaded.
-    """
+    """A data set that can be named; it has no folder where it needs no files or has none yet."""
 
     name: str
-    kind: str
+    kind: Literal["built-in", "imported"]
     folder: Path | None
     ready: bool
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What `get` and `import_data` put into karl's folder.
-
-    Parameters
-    ----------
-    name : str
-        Name of the data set.
-    folder : Path
-        Where it is now.
-    files : mapping of str to str
-        What became of each file.
-    """
+    """A data set that was put into karl's folder, and what became of each of its files."""
 
     name: str
     folder: Path
@@ -140,22 +115,6 @@ def source_of(name: str) -> DatasetSource:
     )
 
 
-def check(name: str) -> Description:
-    """Load a data set and return what it holds.
-
-    Parameters
-    ----------
-    name : str
-        See `source_of`.
-
-    Raises
-    ------
-    DataError
-        For the first thing that breaks a rule.
-    """
-    return describe(source_of(name).load())
-
-
 def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Stored:
     """Download a data set into karl's folder; files already there are kept.
 
@@ -167,10 +126,6 @@ def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Store
         Where the files are, ending in a slash.
     timeout_s : float
         How long to wait for the server, in seconds.
-
-    Returns
-    -------
-    Stored
 
     Raises
     ------
@@ -191,8 +146,8 @@ def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Store
     for file, content in contents.items():
         with atomic_path(folder / file) as temporary:
             temporary.write_bytes(content)
-    status = {f: "downloaded, verified" if f in contents else "already here" for f in PUBLISHED}
-    return Stored(_FBL, folder, status)
+    states = {f: "downloaded, verified" if f in contents else "already here" for f in PUBLISHED}
+    return Stored(_FBL, folder, states)
 
 
 def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
@@ -201,17 +156,12 @@ def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
     Parameters
     ----------
     name : str
-        What to call it; `fbl` for the files of the FBL data set.
+        What to call it; `fbl` for the files of the FBL data set, which are
+        compared with the published ones.
     from_dir : Path
         The folder it is in.
     force : bool
         Whether to replace an imported data set of that name.
-
-    Returns
-    -------
-    Stored
-        For `fbl` each published file is "verified" or "differs from the
-        published file".
 
     Raises
     ------
@@ -230,9 +180,12 @@ def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
     else:
         Tables(folder=str(from_dir.resolve())).load()
         files = [path for stem in STEMS if (path := find_table(from_dir, stem))]
-    status = {path.name: _status(path, name) for path in files}
+    states = {path.name: "copied" for path in files}
+    for file in PUBLISHED if name == _FBL else ():
+        verified = _is_published(from_dir / file)
+        states[file] = "verified" if verified else "differs from the published file"
     _replace_folder(imported_data(name), files)
-    return Stored(name, imported_data(name), status)
+    return Stored(name, imported_data(name), states)
 
 
 def _imported() -> list[Entry]:
@@ -247,12 +200,6 @@ def _imported() -> list[Entry]:
 
 def _is_published(path: Path) -> bool:
     return path.is_file() and hash_file(path) == PUBLISHED[path.name]
-
-
-def _status(path: Path, name: str) -> str:
-    if name != _FBL or path.name not in PUBLISHED:
-        return _COPIED
-    return _VERIFIED if _is_published(path) else _DIFFERS
 
 
 def _check_name(name: str, force: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from karl.datasets.aggregate import agreed_by_two
+from karl.datasets.aggregate import PairSet, agreed_by_two, labelled_by_two
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.pairs import Annotations, LabelledPairs, Votes
-from karl.datasets.repeats import conflicts, repeats_ordered, repeats_unordered
 from karl.datasets.tabular import Table, open_table
 from karl.errors import DataError
 from karl.labels import NO_LABEL, FunctionLabel, Relation, to_relations
@@ -24,9 +22,7 @@ from karl.labels import NO_LABEL, FunctionLabel, Relation, to_relations
 __all__ = [
     "NINE_CODES",
     "PairColumns",
-    "PairSet",
     "items_of",
-    "pair_counts",
     "read_codes",
     "read_pairs",
     "read_votes",
@@ -75,26 +71,7 @@ class PairColumns:
         return ("label",)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class PairSet:
-    """What a file of labelled pairs holds.
-
-    Parameters
-    ----------
-    pairs : LabelledPairs
-        Labelled pairs, each ordered pair once.
-    annotations : Annotations, optional
-        What each annotator said, of all rows, where the file has votes.
-    counts : mapping of str to int
-        See `pair_counts`, with `rows` and `without_agreement`.
-    """
-
-    pairs: LabelledPairs
-    annotations: Annotations | None
-    counts: Mapping[str, int]
-
-
-def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = None) -> PairSet:
+def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns) -> PairSet:
     """Read human-labelled pairs from CSV, TSV, Parquet or JSONL.
 
     Labels are nine codes or names of relations (in any case). With votes, the
@@ -102,25 +79,12 @@ def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = N
     of the file is one; pairs without such an agreement are left out. Of
     repeated ordered pairs the first is kept.
 
-    Parameters
-    ----------
-    path : Path
-    catalogue : Catalogue
-        Where the items must be.
-    columns : PairColumns, optional
-        What the file calls karl's columns.
-
-    Returns
-    -------
-    PairSet
-
     Raises
     ------
     DataError
         If a column is missing, or a row has an unknown item, the same item
         twice, an unknown label or none.
     """
-    columns = columns or PairColumns()
     table = open_table(path)
     cells = columns.found_in(table)
     frame = table.read([columns.item_id_1, columns.item_id_2, *cells])
@@ -130,42 +94,21 @@ def read_pairs(path: Path, catalogue: Catalogue, columns: PairColumns | None = N
     codes = read_codes(table, frame, cells, known | _MISSING_VOTE if by_votes else known)
     if not by_votes:
         table.refuse(frame, pl.col(cells[0]).is_null(), cells[0], "has no label", _LABEL_HINT)
-    annotations = _annotations(codes) if by_votes else None
-    pairs = _labelled(items, codes, annotations)
-    agreed = pairs.take(pairs.relations >= 0)
-    counts = {"rows": len(pairs), "without_agreement": len(pairs) - len(agreed)}
-    return PairSet(agreed.take(~repeats_ordered(agreed)), annotations, counts | pair_counts(agreed))
-
-
-def pair_counts(pairs: LabelledPairs) -> dict[str, int]:
-    """Count what a set of labelled pairs repeats, before anything is removed.
-
-    Returns
-    -------
-    dict of str to int
-        `repeated_ordered_pairs`, `repeated_unordered_pairs` (in either order,
-        the former included) and `conflicts`: how many of the latter have
-        another relation than the first occurrence.
-    """
-    return {
-        "repeated_ordered_pairs": int(repeats_ordered(pairs).sum()),
-        "repeated_unordered_pairs": int(repeats_unordered(pairs).sum()),
-        "conflicts": int(conflicts(pairs).sum()),
-    }
+        single = codes[:, 0]
+        labels = np.maximum(single, NO_LABEL)
+        return PairSet.of(LabelledPairs(items, _relations(single), labels, "human"))
+    found = PairSet.of(_agreed(items, codes))
+    if len(found.pairs) == 0:
+        raise DataError(
+            "no pair has a label that two annotators agree on",
+            file=path,
+            hint="With one annotator per pair, give the column as `label` instead of votes.",
+        )
+    return found
 
 
 def read_votes(path: Path, catalogue: Catalogue) -> Votes:
     """Read recorded votes: `item_id_1`, `item_id_2`, `vote_1`, `vote_2`, …, nine codes.
-
-    Parameters
-    ----------
-    path : Path
-    catalogue : Catalogue
-        Where the items must be.
-
-    Returns
-    -------
-    Votes
 
     Raises
     ------
@@ -222,23 +165,18 @@ def items_of(
 def read_codes(
     table: Table, frame: pl.DataFrame, columns: Sequence[str], codes: Mapping[str, int]
 ) -> NDArray[np.int8]:
-    """Translate cells to numbers.
+    """Translate cells to numbers, shape (n, n_columns); blank ones become 0.
+
+    Whole numbers may end in `.0`, as they do where a program saw a column with gaps.
 
     Parameters
     ----------
-    table : Table
-        The file, for messages.
-    frame : polars.DataFrame, n rows
-        What `table.read` gave.
+    table, frame : Table, polars.DataFrame
+        The file, and n rows of it.
     columns : sequence of str
         The columns to translate.
     codes : mapping of str to int
-        Number of each cell, in lower case; blank cells become 0. Whole numbers may
-        end in `.0`, as they do where a program saw a column with gaps.
-
-    Returns
-    -------
-    ndarray of int8, shape (n, n_columns)
+        Number of each cell, in lower case.
 
     Raises
     ------
@@ -271,33 +209,10 @@ def _relations(codes: NDArray[np.int8]) -> NDArray[np.int8]:
     return np.where(codes < 0, -1 - codes, to_relations(np.maximum(codes, 0))).astype(np.int8)
 
 
-def _annotations(codes: NDArray[np.int8]) -> Annotations:
-    return Annotations(_relations(codes), None if (codes < 0).any() else codes)
-
-
-def _labelled(
-    items: NDArray[np.int32], codes: NDArray[np.int8], annotations: Annotations | None
-) -> LabelledPairs:
-    """Give each row its label; the relation is -1 where annotators did not agree."""
-    if annotations is None:
-        labels = np.maximum(codes[:, 0], NO_LABEL)
-        return LabelledPairs(items, _relations(codes[:, 0]), labels, "human")
-    if annotations.labels is None:
-        relations = agreed_by_two(annotations.relations + 1) - np.int8(1)
-        labels = np.zeros(len(items), np.int8)
-    else:
-        labels = agreed_by_two(codes)
-        relations = to_relations(labels)
-    return LabelledPairs(
-        items, relations, labels, "human", annotations.labels, annotations.relations
-    )
-
-
-def require_pairs(pairs: LabelledPairs, path: Path) -> None:
-    """Raise a DataError if no labelled pair is left."""
-    if len(pairs) == 0:
-        raise DataError(
-            "no pair has a label that two annotators agree on",
-            file=path,
-            hint="With one annotator per pair, give the column as `label` instead of votes.",
-        )
+def _agreed(items: NDArray[np.int32], votes: NDArray[np.int8]) -> LabelledPairs:
+    """Give pairs what two annotators agree on: a label, or a relation where any vote is one."""
+    if not (votes < 0).any():
+        return labelled_by_two(items, votes)
+    annotations = Annotations(_relations(votes))
+    relations = agreed_by_two(annotations.relations + 1) - np.int8(1)
+    return LabelledPairs(items, relations, np.zeros(len(items), np.int8), "human", annotations)

@@ -15,6 +15,7 @@ from karl.labels import N_RELATIONS, to_relations
 __all__ = ["Annotations", "LabelledPairs", "Source", "Votes", "ordered_pair_keys", "pair_keys"]
 
 Source = Literal["human", "llm"]
+Which = NDArray[np.integer] | NDArray[np.bool_]
 
 
 def pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -29,9 +30,7 @@ def pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
     -------
     ndarray of int64, shape (n,)
     """
-    low = items.min(axis=1).astype(np.int64)
-    high = items.max(axis=1).astype(np.int64)
-    return np.asarray((low << 32) | high)
+    return ordered_pair_keys(np.sort(items, axis=1))
 
 
 def ordered_pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -57,6 +56,22 @@ class Votes:
     def __len__(self) -> int:
         return len(self.items)
 
+    def rows_of(self, items: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the first row on each of some pairs, their items in the given order.
+
+        Raises
+        ------
+        ValueError
+            If there are no votes on one of them.
+        """
+        wanted = ordered_pair_keys(items)
+        # np.unique gives the first of equal rows.
+        keys, first = np.unique(ordered_pair_keys(self.items), return_index=True)
+        unknown = items[~np.isin(wanted, keys)]
+        if len(unknown):
+            raise ValueError(f"no votes on {unknown[0].tolist()} in the given order of items")
+        return np.asarray(first[np.searchsorted(keys, wanted)])
+
     @classmethod
     def concat(cls, parts: Sequence[Votes]) -> Votes:
         """Join several sets; each keeps as many votes as the set with the fewest has."""
@@ -74,10 +89,7 @@ class Votes:
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What each human annotator said, pairs that then got no label included.
-
-    Agreement is measured on these: among the pairs that annotators agreed on
-    it would look better than it was.
+    """What each human annotator said of some pairs: a relation, perhaps by way of a label.
 
     Parameters
     ----------
@@ -92,6 +104,17 @@ class Annotations:
 
     def __len__(self) -> int:
         return len(self.relations)
+
+    @classmethod
+    def of_labels(cls, labels: NDArray[np.int8]) -> Annotations:
+        """Return answers that were function-based labels, shape (n, n_annotators)."""
+        return cls(to_relations(labels), labels)
+
+    def take(self, which: Which) -> Annotations:
+        """Return the answers on the pairs at some positions."""
+        return Annotations(
+            self.relations[which], None if self.labels is None else self.labels[which]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,23 +131,15 @@ class LabelledPairs:
         Function-based labels; 0 where annotators only gave a relation.
     source : {"human", "llm"}
         Who labelled them.
-    votes : ndarray of int8, shape (n, n_annotators), optional
-        Each annotator's function-based label, 0 where it is missing.
-    relation_votes : ndarray of int8, shape (n, n_annotators), optional
-        Each annotator's relation, -1 where it is missing; follows from
-        `votes` where these are given.
+    annotations : Annotations of n pairs, optional
+        What each annotator said.
     """
 
     items: NDArray[np.int32]
     relations: NDArray[np.int8]
     labels: NDArray[np.int8]
     source: Source
-    votes: NDArray[np.int8] | None = None
-    relation_votes: NDArray[np.int8] | None = None
-
-    def __post_init__(self) -> None:
-        if self.relation_votes is None and self.votes is not None:
-            object.__setattr__(self, "relation_votes", to_relations(self.votes))
+    annotations: Annotations | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -139,15 +154,14 @@ class LabelledPairs:
         """Number of pairs per relation; shape (3,)."""
         return np.bincount(self.relations, minlength=N_RELATIONS)
 
-    def take(self, which: NDArray[np.integer] | NDArray[np.bool_]) -> LabelledPairs:
+    def take(self, which: Which) -> LabelledPairs:
         """Return the pairs at some positions (indices or mask), in that order."""
         return LabelledPairs(
             self.items[which],
             self.relations[which],
             self.labels[which],
             self.source,
-            None if self.votes is None else self.votes[which],
-            None if self.relation_votes is None else self.relation_votes[which],
+            None if self.annotations is None else self.annotations.take(which),
         )
 
     @property
@@ -157,7 +171,7 @@ class LabelledPairs:
 
     @classmethod
     def concat(cls, parts: Sequence[LabelledPairs], source: Source) -> LabelledPairs:
-        """Join several sets; votes of single annotators are left behind."""
+        """Join several sets; what single annotators said is left behind."""
         return cls(
             np.concatenate([part.items for part in parts]),
             np.concatenate([part.relations for part in parts]),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic.dataclasses import dataclass
 
+from karl.datasets.aggregate import PairSet
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.catalogue_file import CatalogueColumns, read_catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
-from karl.datasets.pair_files import PairColumns, PairSet, read_pairs, read_votes, require_pairs
+from karl.datasets.pair_files import PairColumns, read_pairs, read_votes
 from karl.datasets.tabular import SUFFIXES
 from karl.errors import DataError
 from karl.paths import imported_data
@@ -59,19 +59,7 @@ class Tables:
     pair_columns: PairColumns = field(default_factory=PairColumns)
 
     def load(self) -> Dataset:
-        """Read the data set.
-
-        Returns
-        -------
-        Dataset
-            Named after the folder.
-
-        Raises
-        ------
-        DataError
-            If a file is missing or breaks its format; says file, row and
-            column.
-        """
+        """Read the data set, named after its folder; see `DatasetSource.load`."""
         folder = _resolve_folder(self.folder)
         catalogue_path = _required(folder, self.catalogue, "catalogue")
         catalogue = read_catalogue(catalogue_path, self.columns)
@@ -83,12 +71,8 @@ class Tables:
             pairs={name: found.pairs for name, found in sets.items()},
             recorded=None if votes is None else read_votes(votes, catalogue),
             cards=_optional(folder, self.cards, "cards"),
-            notes=set_notes({name: found.counts for name, found in sets.items()}),
-            annotations={
-                name: found.annotations
-                for name, found in sets.items()
-                if found.annotations is not None
-            },
+            notes={name: found.counts for name, found in sets.items()},
+            annotations={name: found.annotations for name, found in sets.items()},
         )
 
     def _read_sets(self, folder: Path | None, catalogue: Catalogue) -> dict[str, PairSet]:
@@ -96,18 +80,9 @@ class Tables:
         ood = _optional(folder, self.pairs.get("ood"), _PAIR_STEMS[OOD])
         if ood is not None:
             paths[OOD] = ood
-        sets = {}
-        for name, path in paths.items():
-            sets[name] = read_pairs(path, catalogue, self.pair_columns)
-            require_pairs(sets[name].pairs, path)
-        return sets
-
-
-def set_notes(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """Return the counts of several sets as the notes of a data set: `id.rows`, …."""
-    return {
-        f"{name}.{what}": count for name, some in counts.items() for what, count in some.items()
-    }
+        return {
+            name: read_pairs(path, catalogue, self.pair_columns) for name, path in paths.items()
+        }
 
 
 def find_table(folder: Path, stem: str) -> Path | None:

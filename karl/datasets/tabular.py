@@ -52,15 +52,7 @@ class Table:
     def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Read some columns, all of them by default, streaming through the file.
 
-        Parameters
-        ----------
-        columns : sequence of str, optional
-            Which columns.
-
-        Returns
-        -------
-        polars.DataFrame
-            Text columns in that order and `ROW`. Blank rows are left out.
+        They are text and come with `ROW`; blank rows are left out.
 
         Raises
         ------
@@ -114,10 +106,9 @@ class Table:
             True where a row is bad.
         column : str
             The column it is about.
-        message : str
-            What is wrong; `{value}` stands for the cell.
-        hint : str, optional
-            What to do about it.
+        message, hint : str
+            What is wrong, and what to do about it; in the message `{value}`
+            stands for the cell.
         """
         rows = frame.filter(bad)
         if rows.is_empty():
@@ -146,16 +137,7 @@ class Table:
 
 
 def open_table(path: Path) -> Table:
-    """Open a table; the suffix of its name gives the format.
-
-    Parameters
-    ----------
-    path : Path
-        A `.csv`, `.tsv`, `.parquet` or `.jsonl` file.
-
-    Returns
-    -------
-    Table
+    """Open a table; the suffix of its name gives the format, which is one of `SUFFIXES`.
 
     Raises
     ------

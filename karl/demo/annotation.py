@@ -40,20 +40,9 @@ CONFUSION: Final = _confusion()
 """Share of every given label (columns) among those of a true label (rows), (9, 9)."""
 
 
-def annotate(gold: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
-    """Return the labels that one annotator gives.
-
-    Parameters
-    ----------
-    gold : ndarray of int8, (n,)
-        True function-based labels, 1 to 9.
-    rng : Generator
-
-    Returns
-    -------
-    ndarray of int8, (n,)
-    """
+def annotate(truth: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
+    """Return the labels that one annotator gives to pairs with these true labels, (n,) each."""
     below = np.cumsum(CONFUSION, axis=1)[:, :-1]
-    draws = rng.random(len(gold))[:, None]
-    labels = (draws >= below[gold - 1]).sum(axis=1) + 1
+    draws = rng.random(len(truth))[:, None]
+    labels = (draws >= below[truth - 1]).sum(axis=1) + 1
     return np.asarray(labels, dtype=np.int8)

@@ -17,6 +17,10 @@ __all__ = ["generate_catalogue"]
 
 _Codes = NDArray[np.int64]
 
+_COLUMNS: Final = (
+    *("item_id", "title", "major_category", "fine_category", "type"),
+    *("price", "brand", "pack", "fit"),
+)
 # Parts of a title before and after the first comma.
 _LAYOUTS: Final = (
     (("brand", "descriptor", "phrase", "model"), ("size", "colour", "pack")),
@@ -69,36 +73,35 @@ def generate_catalogue(n_items: int, seed: int) -> pl.DataFrame:
         raise ValueError(f"n_items is at least 1, got {n_items}")
     ontology, rng = Ontology.load(), np.random.default_rng(seed)
     types = _draw_types(n_items, len(ontology.types), rng)
-    fits = _fits(ontology)
+    fits = _Choices.of(kind.fit_values for kind in ontology.types)
     fit = fits.draw(types, rng)
     packs = _Choices.of(kind.packs for kind in ontology.types)
     pack = packs.draw(types, rng)
-    brands = _brands(ontology)
-    brand = brands.values.gather(brands.draw(types, rng))
+    makers = {
+        major.name: [brand.name for brand in ontology.brands if major.name in brand.majors]
+        for major in ontology.majors
+    }
+    brands = _Choices.of(makers[kind.category.major] for kind in ontology.types)
     columns = {
-        "item_id": _numbered(n_items),
-        "title": _titles(ontology, types, fit, pack, brand, rng),
+        "item_id": "D" + pl.Series(np.arange(n_items)).cast(pl.String).str.zfill(7),
         "major_category": _gather([kind.category.major for kind in ontology.types], types),
         "fine_category": _gather([kind.category.name for kind in ontology.types], types),
         "type": _gather(ontology.type_names, types),
-        "price": _prices(ontology, types, packs.values.gather(pack).to_numpy(), rng),
-        "brand": brand,
+        "brand": brands.draw_values(types, rng),
         "pack": packs.values.gather(pack),
         "fit": fits.values.gather(fit).fill_null(""),
     }
-    return pl.DataFrame(columns)
+    title = _titles(ontology, types, fit, pack, columns["brand"], rng)
+    price = _prices(ontology, types, columns["pack"].to_numpy(), rng)
+    return pl.DataFrame(columns | {"title": title, "price": price}).select(_COLUMNS)
 
 
 @dataclass(frozen=True)
 class _Choices:
     """Alternatives of every code, laid out one after the other.
 
-    Parameters
-    ----------
-    values : Series, (n_values,)
-        Null stands for the one alternative of a code that has none.
-    start, count : ndarray of int64, (n_codes,)
-        Where the alternatives of a code start in `values`, and their number.
+    Those of a code are `count` values from `start` on; null is the one alternative
+    of a code that has none.
     """
 
     values: pl.Series
@@ -130,37 +133,6 @@ def _draw_types(n_items: int, n_types: int, rng: np.random.Generator) -> _Codes:
     return rng.permutation(np.concatenate([np.arange(n_types), more]))
 
 
-def _fits(ontology: Ontology) -> _Choices:
-    return _Choices.of(kind.fit_values for kind in ontology.types)
-
-
-def _brands(ontology: Ontology) -> _Choices:
-    """Brands by type code."""
-    makers = {
-        major.name: [brand.name for brand in ontology.brands if major.name in brand.majors]
-        for major in ontology.majors
-    }
-    return _Choices.of(makers[kind.category.major] for kind in ontology.types)
-
-
-def _phrases(ontology: Ontology) -> _Choices:
-    """Title phrases by position in the fits: one code per type and fit value."""
-    return _Choices.of(
-        [_capitalised(noun).format(fit=value) for noun in kind.nouns]
-        for kind in ontology.types
-        for value in kind.fit_values or ("",)
-    )
-
-
-def _pack_wordings(ontology: Ontology) -> _Choices:
-    """Ways to write the pack, by position in the packs; none for single units."""
-    return _Choices.of(
-        [wording.format(pack) for wording in _PACK_WORDINGS] if pack > 1 else []
-        for kind in ontology.types
-        for pack in kind.packs
-    )
-
-
 def _titles(
     ontology: Ontology,
     types: _Codes,
@@ -169,18 +141,32 @@ def _titles(
     brand: pl.Series,
     rng: np.random.Generator,
 ) -> pl.Series:
+    """Draw the parts of every title and write it in one of the layouts, (n,)."""
+    kinds = ontology.types
     descriptors = {
         major.name: [_capitalised(word) for word in major.descriptors] for major in ontology.majors
     }
-    by_type = {
-        "descriptor": _Choices.of(descriptors[kind.category.major] for kind in ontology.types),
-        "size": _Choices.of(kind.sizes for kind in ontology.types),
-        "colour": _Choices.of(kind.category.colours for kind in ontology.types),
+    phrases = (
+        [_capitalised(noun).format(fit=value) for noun in kind.nouns]
+        for kind in kinds
+        for value in kind.fit_values or ("",)
+    )
+    packs = (
+        [wording.format(number) for wording in _PACK_WORDINGS] if number > 1 else []
+        for kind in kinds
+        for number in kind.packs
+    )
+    # Which alternatives there are follows from the type, and of phrases and packs from
+    # the position among all fit values and numbers of units.
+    choices = {
+        "descriptor": (_Choices.of(descriptors[kind.category.major] for kind in kinds), types),
+        "size": (_Choices.of(kind.sizes for kind in kinds), types),
+        "colour": (_Choices.of(kind.category.colours for kind in kinds), types),
+        "phrase": (_Choices.of(phrases), fit),
+        "pack": (_Choices.of(packs), pack),
     }
-    parts = {part: choices.draw_values(types, rng) for part, choices in by_type.items()}
+    parts = {part: some.draw_values(codes, rng) for part, (some, codes) in choices.items()}
     parts["brand"] = brand
-    parts["phrase"] = _phrases(ontology).draw_values(fit, rng)
-    parts["pack"] = _pack_wordings(ontology).draw_values(pack, rng)
     parts["model"] = _gather(_MODELS, rng.integers(len(_MODELS), size=len(types)))
     for part, share in _SHOWN.items():
         parts[part] = parts[part].set(pl.Series(rng.random(len(types)) >= share), None)
@@ -206,11 +192,6 @@ def _prices(
     unit = np.exp(rng.uniform(low, high) + rng.normal(0, _PRICE_NOISE, len(types)))
     price = np.round(unit * pack**_PACK_EXPONENT, 2)
     return np.asarray(np.maximum(price, _LOWEST_PRICE), dtype=np.float64)
-
-
-def _numbered(n_items: int) -> pl.Series:
-    numbers = pl.Series(np.arange(n_items)).cast(pl.String).str.zfill(7)
-    return "D" + numbers
 
 
 def _gather(names: Sequence[str], codes: _Codes) -> pl.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -37,15 +37,6 @@ class Ontology:
     """Authored knowledge of office and household goods.
 
     A *type code* is a position in `types`, a *fit code* one in `fit_names`.
-
-    Parameters
-    ----------
-    majors : tuple of Major
-    categories : tuple of Category
-        The fine categories.
-    types : tuple of ProductType
-    relations : tuple of TypeRelation
-    brands : tuple of Brand
     """
 
     majors: tuple[Major, ...]
@@ -62,17 +53,7 @@ class Ontology:
 
     @classmethod
     def read(cls, folder: Traversable) -> Ontology:
-        """Read an ontology.
-
-        Parameters
-        ----------
-        folder : Traversable
-            Holds `majors.tsv`, `categories.tsv`, `types.tsv`, `relations.tsv`
-            and `brands.tsv`.
-
-        Returns
-        -------
-        Ontology
+        """Read an ontology from its five tables.
 
         Raises
         ------
@@ -120,7 +101,7 @@ class Ontology:
             named[one, two] = named[two, one] = True
         return named
 
-    def gold_labels(
+    def true_labels(
         self,
         type_1: NDArray[np.integer],
         fit_1: NDArray[np.integer],
@@ -156,10 +137,10 @@ class Ontology:
     @cached_property
     def _tables(self) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         """Labels of type pairs whose items have one fit value, and of those that do not."""
-        same_category = _equal(kind.category.name for kind in self.types)
-        same_function = _equal(kind.function for kind in self.types)
+        same_category = _equal([kind.category.name for kind in self.types])
+        same_function = _equal([kind.function for kind in self.types])
         has_fit = np.array([bool(kind.fit) for kind in self.types])
-        same_fit = _equal(kind.fit for kind in self.types) & has_fit
+        same_fit = _equal([kind.fit for kind in self.types]) & has_fit
         fitting = np.where(same_category, _VAGUE, _NONE).astype(np.int8)
         fitting[same_function] = _SAME
         other = fitting.copy()
@@ -171,8 +152,7 @@ class Ontology:
         return fitting, other
 
 
-def _equal(values: Iterable[str]) -> NDArray[np.bool_]:
+def _equal(values: Sequence[str]) -> NDArray[np.bool_]:
     """Return which values are equal to which, (n, n)."""
-    names: Sequence[str] = list(values)
-    _, codes = np.unique(names, return_inverse=True)
+    _, codes = np.unique(values, return_inverse=True)
     return np.asarray(codes[:, None] == codes[None, :])

@@ -9,23 +9,25 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from karl.datasets import Votes
 from karl.demo.annotation import annotate
 from karl.demo.ontology import Ontology
 from karl.demo.strata import Cells
 
-__all__ = ["generate_pairs", "gold"]
+__all__ = ["generate_pairs", "true_labels"]
 
 _N_ANNOTATORS: Final = 3
 
 
 def generate_pairs(
     catalogue: pl.DataFrame, split: Literal["id", "ood"], n_pairs: int, seed: int
-) -> pl.DataFrame:
+) -> Votes:
     """Draw item pairs and let three simulated annotators label them.
 
     About 20 % are substitutes, 25 % complementary and 55 % unrelated; 30 %,
     25 % and 45 % for `"ood"`. Where the catalogue has too few pairs of a kind,
-    others take their place.
+    others take their place. No unordered pair occurs twice, and no pair has
+    two items of one title.
 
     Parameters
     ----------
@@ -38,77 +40,53 @@ def generate_pairs(
     seed : int
         Not negative.
 
-    Returns
-    -------
-    DataFrame of n_pairs rows
-        `item_id_1`, `item_id_2`, and function-based labels `label_1`,
-        `label_2` and `label_3`. No unordered pair occurs twice, and no pair
-        has two items of one title.
-
     Raises
     ------
     ValueError
-        If n_pairs is negative or above the number of pairs there are, or the
-        split or a type or fit value of the catalogue is unknown.
+        If n_pairs is negative or above the number of pairs there are, or a
+        type or fit value of the catalogue is unknown.
     """
-    if split not in ("id", "ood"):
-        raise ValueError(f"split is 'id' or 'ood', got {split!r}")
     rng = np.random.default_rng(seed)
-    cells = _cells(catalogue, split)
+    types, fits = _codes(catalogue)
+    # The first item of every title stands for all of them: then no pair has
+    # two items of one title, and the number of pairs is known exactly.
+    rows = catalogue["title"].arg_unique().sort().to_numpy().astype(np.int64)
+    cells = Cells.of(rows, types[rows], fits[rows], split)
     possible = int(cells.room.sum())
     if not 0 <= n_pairs <= possible:
         raise ValueError(f"the catalogue has {possible} {split} pairs to draw, not {n_pairs}")
     drawn = [cells.draw(s, int(n), rng) for s, n in enumerate(cells.quotas(n_pairs))]
-    pairs = rng.permuted(rng.permutation(np.concatenate(drawn)), axis=1)
-    labels = gold(catalogue, pairs[:, 0], pairs[:, 1])
-    items = catalogue["item_id"]
-    return pl.DataFrame(
-        {f"item_id_{side}": items.gather(pairs[:, side - 1]) for side in (1, 2)}
-        | {f"label_{number + 1}": annotate(labels, rng) for number in range(_N_ANNOTATORS)}
-    )
+    pairs = rng.permuted(rng.permutation(np.concatenate(drawn)), axis=1).astype(np.int32)
+    labels = true_labels(catalogue, pairs)
+    return Votes(pairs, np.stack([annotate(labels, rng) for _ in range(_N_ANNOTATORS)], axis=1))
 
 
-def gold(
-    catalogue: pl.DataFrame, rows_1: NDArray[np.integer], rows_2: NDArray[np.integer]
-) -> NDArray[np.int8]:
-    """Return the true function-based labels of ordered pairs of items.
+def true_labels(catalogue: pl.DataFrame, pairs: NDArray[np.integer]) -> NDArray[np.int8]:
+    """Return the true function-based labels of ordered pairs of items, shape (n,).
 
     Parameters
     ----------
     catalogue : DataFrame
         From `generate_catalogue`.
-    rows_1, rows_2 : ndarray of int, (n,)
+    pairs : ndarray of int, shape (n, 2)
         Row numbers of the first and the second items.
-
-    Returns
-    -------
-    ndarray of int8, (n,)
 
     Raises
     ------
     ValueError
         If a type or fit value is unknown.
     """
-    type_1, fit_1 = _codes(catalogue, rows_1)
-    type_2, fit_2 = _codes(catalogue, rows_2)
-    return Ontology.load().gold_labels(type_1, fit_1, type_2, fit_2)
+    types, fits = _codes(catalogue)
+    (type_1, type_2), (fit_1, fit_2) = types[pairs].T, fits[pairs].T
+    return Ontology.load().true_labels(type_1, fit_1, type_2, fit_2)
 
 
-def _cells(catalogue: pl.DataFrame, split: Literal["id", "ood"]) -> Cells:
-    # The first item of every title stands for all of them: then no pair has
-    # two items of one title, and the number of pairs is known exactly.
-    rows = catalogue["title"].arg_unique().sort().to_numpy().astype(np.int64)
-    return Cells.of(rows, *_codes(catalogue, rows), split)
-
-
-def _codes(
-    catalogue: pl.DataFrame, rows: NDArray[np.integer]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return type and fit codes of rows, (n,) each."""
+def _codes(catalogue: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the type and the fit code of every item, shape (n_items,) each."""
     ontology = Ontology.load()
     return (
-        _positions(catalogue["type"].gather(rows), ontology.type_names),
-        _positions(catalogue["fit"].gather(rows), ontology.fit_names),
+        _positions(catalogue["type"], ontology.type_names),
+        _positions(catalogue["fit"], ontology.fit_names),
     )
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.datasets.aggregate import agreed_by_two
+from karl.datasets.aggregate import PairSet, labelled_by_two
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
-from karl.datasets.pairs import Annotations, LabelledPairs
 from karl.demo.generator import generate_catalogue
-from karl.demo.pairs import generate_pairs, gold
+from karl.demo.pairs import generate_pairs, true_labels
 from karl.errors import ConfigError
-from karl.labels import NO_LABEL, to_relations
 
 __all__ = ["Demo"]
 
@@ -54,34 +51,23 @@ class Demo:
             If the catalogue is too small for so many pairs.
         """
         table = generate_catalogue(self.items, self.seed)
-        catalogue = Catalogue(table)
         sets = {
-            ID: self._labelled(catalogue, "id", self.id_pairs),
-            OOD: self._labelled(catalogue, "ood", self.ood_pairs),
+            ID: self._labelled(table, "id", self.id_pairs),
+            OOD: self._labelled(table, "ood", self.ood_pairs),
         }
-
-        def gold_labels(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
-            return gold(table, pairs[:, 0], pairs[:, 1])
-
         return Dataset(
             "demo",
-            catalogue,
-            {name: pairs for name, (pairs, _) in sets.items()},
-            gold=gold_labels,
-            annotations={name: annotations for name, (_, annotations) in sets.items()},
+            Catalogue(table),
+            {name: found.pairs for name, found in sets.items()},
+            truth=partial(true_labels, table),
+            annotations={name: found.annotations for name, found in sets.items()},
         )
 
-    def _labelled(
-        self, catalogue: Catalogue, split: Literal["id", "ood"], n_pairs: int
-    ) -> tuple[LabelledPairs, Annotations]:
+    def _labelled(self, table: pl.DataFrame, split: Literal["id", "ood"], n_pairs: int) -> PairSet:
         try:
-            drawn = generate_pairs(catalogue.table, split, n_pairs, self.seed)
+            votes = generate_pairs(table, split, n_pairs, self.seed)
         except ValueError as error:
             raise ConfigError(
                 f"data.{split}_pairs={n_pairs}: {error}", hint="Raise data.items, or lower it."
             ) from error
-        items = np.stack([catalogue.rows(drawn[f"item_id_{side}"]) for side in (1, 2)], axis=1)
-        votes = drawn.select(pl.col("^label_.$").cast(pl.Int8)).to_numpy()
-        labels = agreed_by_two(votes)
-        asked = LabelledPairs(items, to_relations(labels), labels, "human", votes)
-        return asked.take(labels != NO_LABEL), Annotations(to_relations(votes), votes)
+        return PairSet.of(labelled_by_two(votes.items, votes.codes))

@@ -31,10 +31,11 @@ _SHARES: Final = {
     | {"vague": 0.05, "lookalike": 0.03, "near": 0.27, "far": 0.10},
 }
 _KINDS: Final = ("substitute", "complementary", "vague", "lookalike", "near", "far")
-_RELATION_OF: Final = np.array(
-    [Relation.SUBSTITUTE, Relation.COMPLEMENTARY, *[Relation.UNRELATED] * 4]
-)
 _SUBSTITUTE, _COMPLEMENTARY, _VAGUE, _LOOKALIKE, _NEAR, _FAR = range(len(_KINDS))
+# Of every stratum: the kinds of pairs, then the same kinds of mixed ones.
+_RELATION_OF: Final = np.array(
+    [Relation.SUBSTITUTE, Relation.COMPLEMENTARY, *[Relation.UNRELATED] * 4] * 2
+)
 # Of the out-of-domain pairs, those with one item from a known major category.
 _MIXED_SHARE: Final = 0.15
 
@@ -56,8 +57,6 @@ class Cells:
         Position in `shares`: the kind of pair, and whether it is mixed.
     shares : ndarray of float64, (n_strata,)
         Wanted share of the pairs of every stratum; they add up to 1.
-    relation : ndarray of int64, (n_strata,)
-        Relation of every stratum.
     """
 
     rows: _Ints
@@ -68,7 +67,6 @@ class Cells:
     room: _Ints
     stratum: _Ints
     shares: NDArray[np.float64]
-    relation: _Ints
 
     @classmethod
     def of(cls, rows: _Ints, types: _Ints, fits: _Ints, split: Literal["id", "ood"]) -> Cells:
@@ -79,10 +77,6 @@ class Cells:
         rows, types, fits : ndarray of int64, (n_items,)
             Row numbers, type codes and fit codes.
         split : {"id", "ood"}
-
-        Returns
-        -------
-        Cells
         """
         ontology = Ontology.load()
         group = types * len(ontology.fit_names) + fits
@@ -94,7 +88,7 @@ class Cells:
         n_ood = ontology.is_ood[type_of].astype(np.int64)[np.stack([one, two])].sum(axis=0)
         kept = (room > 0) & ((n_ood == 0) if split == "id" else (n_ood > 0))
         one, two, room = one[kept], two[kept], room[kept]
-        labels = ontology.gold_labels(type_of[one], fit_of[one], type_of[two], fit_of[two])
+        labels = ontology.true_labels(type_of[one], fit_of[one], type_of[two], fit_of[two])
         kind = _kinds(ontology, labels, type_of[one], type_of[two])
         return cls(
             rows=rows[order],
@@ -105,19 +99,12 @@ class Cells:
             room=room,
             stratum=kind + len(_KINDS) * (n_ood[kept] == 1),
             shares=_shares(split),
-            relation=np.tile(_RELATION_OF, 2),
         )
 
     def quotas(self, n_pairs: int) -> _Ints:
-        """Share out pairs: the relations first, then the strata of each, (n_strata,).
-
-        Parameters
-        ----------
-        n_pairs : int
-            At most the sum of `room`.
-        """
+        """Share out pairs, `room` at most: to the relations, then to their strata, (n_strata,)."""
         room = np.bincount(self.stratum, self.room, len(self.shares)).astype(np.int64)
-        members = self.relation == np.arange(N_RELATIONS)[:, None]
+        members = np.arange(N_RELATIONS)[:, None] == _RELATION_OF
         by_relation = share_out(n_pairs, members @ self.shares, members @ room)
         quotas = np.zeros_like(room)
         for n, member in zip(by_relation, members, strict=True):
@@ -125,18 +112,7 @@ class Cells:
         return quotas
 
     def draw(self, stratum: int, n_pairs: int, rng: np.random.Generator) -> _Ints:
-        """Draw different pairs of a stratum, all equally likely.
-
-        Parameters
-        ----------
-        stratum, n_pairs : int
-        rng : Generator
-
-        Returns
-        -------
-        ndarray of int64, (n_pairs, 2)
-            Row numbers.
-        """
+        """Draw different pairs of a stratum, all equally likely: row numbers, (n_pairs, 2)."""
         if n_pairs == 0:
             return np.empty((0, 2), dtype=np.int64)
         cells = np.flatnonzero(self.stratum == stratum)
@@ -187,7 +163,7 @@ def share_out(n: int, shares: NDArray[np.float64], room: _Ints) -> _Ints:
 
 
 def _shares(split: Literal["id", "ood"]) -> NDArray[np.float64]:
-    """Wanted share of every stratum: the kinds of pairs, then the same kinds of mixed ones."""
+    """Wanted share of the pairs of every stratum."""
     shares = np.array([_SHARES[split][kind] for kind in _KINDS])
     mixed = _MIXED_SHARE if split == "ood" else 0.0
     return np.concatenate([shares * (1 - mixed), shares * mixed])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Final, Literal, NoReturn, cast
+from typing import Final, NoReturn
 
 from karl.labels import N_LABELS, FunctionLabel
 
@@ -35,7 +35,7 @@ class Major:
     """A major category, on one side of the split, and adjectives for its titles."""
 
     name: str
-    split: Literal["id", "ood"]
+    split: str
     descriptors: tuple[str, ...]
 
 
@@ -54,23 +54,17 @@ class ProductType:
 
     Parameters
     ----------
-    name : str
-    category : Category
     function : str
         Types with one function are substitutes of each other.
     nouns : tuple of str
         Title phrases; `{fit}` stands for the fit value.
-    sizes : tuple of str
-        May be empty.
     packs : tuple of int
         Numbers of units sold together.
     price_low, price_high : float
         Range of the price of one unit, in US dollars.
     fit : str
-        Attribute that decides what the good fits, such as `battery_size`, or
-        empty.
-    fit_values : tuple of str
-        Empty if and only if `fit` is.
+        Attribute that decides what the good fits, such as `battery_size`; empty
+        if and only if `fit_values` is.
     """
 
     name: str
@@ -97,6 +91,11 @@ class TypeRelation:
     label: FunctionLabel
     fit: str
 
+    @property
+    def swapped(self) -> TypeRelation:
+        """The same relation, told of the types in the other order."""
+        return TypeRelation(self.type_2, self.type_1, self.label.swapped, self.fit)
+
 
 @dataclass(frozen=True)
 class Brand:
@@ -106,48 +105,31 @@ class Brand:
     majors: tuple[str, ...]
 
 
+# Each reader raises a ValueError that names file and row where a table breaks its format.
+
+
 def read_majors(folder: Traversable) -> dict[str, Major]:
-    """Read `majors.tsv`.
-
-    Parameters
-    ----------
-    folder : Traversable
-        Where the tables are.
-
-    Returns
-    -------
-    dict of str to Major
-        By name, in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If the file breaks its format; names file and row.
-    """
-    rows = _read(folder, "majors.tsv", ("major_category", "split", "descriptors"))
-    majors = {}
-    for name, row in _by_name(rows, "major_category"):
-        if row["split"] not in ("id", "ood"):
-            row.fail(f"split is 'id' or 'ood', got {row['split']!r}")
-        split = cast(Literal["id", "ood"], row["split"])
-        majors[name] = Major(name, split, row.some("descriptors"))
-    return majors
+    """Read `majors.tsv`: majors by name, in the order of the file."""
+    return {
+        name: Major(name, row.split("split"), row.some("descriptors"))
+        for name, row in _named(folder, "majors.tsv", "major_category", "split", "descriptors")
+    }
 
 
 def read_categories(folder: Traversable, majors: Mapping[str, Major]) -> dict[str, Category]:
     """Read `categories.tsv`; as `read_majors`."""
-    rows = _read(folder, "categories.tsv", ("fine_category", "major_category", "colours"))
+    rows = _named(folder, "categories.tsv", "fine_category", "major_category", "colours")
     return {
         name: Category(name, row.known("major_category", majors), row.alternatives("colours"))
-        for name, row in _by_name(rows, "fine_category")
+        for name, row in rows
     }
 
 
 def read_types(folder: Traversable, categories: Mapping[str, Category]) -> dict[str, ProductType]:
     """Read `types.tsv`; as `read_majors`."""
     types = {}
-    for name, row in _by_name(_read(folder, "types.tsv", _TYPE_COLUMNS), "type"):
-        types[name] = ProductType(
+    for name, row in _named(folder, "types.tsv", *_TYPE_COLUMNS):
+        kind = types[name] = ProductType(
             name=name,
             category=categories[row.known("fine_category", categories)],
             function=row.filled("function"),
@@ -159,63 +141,53 @@ def read_types(folder: Traversable, categories: Mapping[str, Category]) -> dict[
             fit=row["fit"],
             fit_values=row.alternatives("fit_values"),
         )
-        _check_type(types[name], row)
+        row.check(kind.price_low <= kind.price_high, "price_low is above price_high")
+        row.check(bool(kind.fit) == bool(kind.fit_values), "'fit' and 'fit_values' go together")
+        row.check(
+            all(("{fit}" in noun) == bool(kind.fit) for noun in kind.nouns),
+            "every noun of a type with a fit, and no other, contains '{fit}'",
+        )
     return types
 
 
 def read_relations(
     folder: Traversable, types: Mapping[str, ProductType]
 ) -> tuple[TypeRelation, ...]:
-    """Read `relations.tsv`; as `read_majors`, in the order of the file."""
-    rows = _read(folder, "relations.tsv", ("type_1", "type_2", "label", "fit"))
+    """Read `relations.tsv`, in the order of the file."""
     first: dict[frozenset[str], tuple[int, TypeRelation]] = {}
-    for row in rows:
-        relation = TypeRelation(
-            row.known("type_1", types), row.known("type_2", types), row.label("label"), row["fit"]
+    for row in _read(folder, "relations.tsv", "type_1", "type_2", "label", "fit"):
+        one, two = (types[row.known(column, types)] for column in ("type_1", "type_2"))
+        found = TypeRelation(one.name, two.name, row.label("label"), row["fit"])
+        number, other = first.setdefault(frozenset((one.name, two.name)), (row.number, found))
+        if number != row.number:
+            verb = "repeats" if found in (other, other.swapped) else "contradicts"
+            row.fail(f"{one.name!r} and {two.name!r}: {verb} row {number}")
+        row.check(
+            one.function != two.function or (found.label == 1 and not found.fit),
+            f"both have the function {one.function!r}: only label 1 without fit can be",
         )
-        pair = frozenset((relation.type_1, relation.type_2))
-        if pair in first:
-            number, other = first[pair]
-            verb = "repeats" if relation in (other, _swapped(other)) else "contradicts"
-            row.fail(f"{relation.type_1!r} and {relation.type_2!r}: {verb} row {number}")
-        _check_relation(relation, types, row)
-        first[pair] = row.number, relation
+        if found.fit:
+            row.check(
+                found.fit == one.fit == two.fit, f"{found.fit!r} is not the fit of both types"
+            )
+            row.check(
+                bool(set(one.fit_values) & set(two.fit_values)),
+                f"the types share no value of {found.fit!r}",
+            )
     return tuple(relation for _, relation in first.values())
 
 
 def read_brands(folder: Traversable, majors: Mapping[str, Major]) -> tuple[Brand, ...]:
-    """Read `brands.tsv`; as `read_majors`, in the order of the file."""
+    """Read `brands.tsv`, in the order of the file."""
     brands = []
-    for name, row in _by_name(_read(folder, "brands.tsv", ("brand", "majors")), "brand"):
+    for name, row in _named(folder, "brands.tsv", "brand", "majors"):
         made = row.some("majors")
+        if made == (_ANY,):
+            made = tuple(majors)
         for major in made:
-            if major not in majors and made != (_ANY,):
-                row.fail(f"{major!r} is not a major category")
-        brands.append(Brand(name, tuple(majors) if made == (_ANY,) else made))
+            row.check(major in majors, f"{major!r} is not a major category")
+        brands.append(Brand(name, made))
     return tuple(brands)
-
-
-def _check_type(kind: ProductType, row: _Row) -> None:
-    if kind.price_low > kind.price_high:
-        row.fail("price_low is above price_high")
-    if bool(kind.fit) != bool(kind.fit_values):
-        row.fail("'fit' and 'fit_values' go together")
-    if any(("{fit}" in noun) != bool(kind.fit) for noun in kind.nouns):
-        row.fail("every noun of a type with a fit, and no other, contains '{fit}'")
-
-
-def _check_relation(relation: TypeRelation, types: Mapping[str, ProductType], row: _Row) -> None:
-    one, two = types[relation.type_1], types[relation.type_2]
-    if one.function == two.function and (relation.label != 1 or relation.fit):
-        row.fail(f"both have the function {one.function!r}: only label 1 without fit can be")
-    if relation.fit and not relation.fit == one.fit == two.fit:
-        row.fail(f"{relation.fit!r} is not the fit of both types")
-    if relation.fit and not set(one.fit_values) & set(two.fit_values):
-        row.fail(f"the types share no value of {relation.fit!r}")
-
-
-def _swapped(relation: TypeRelation) -> TypeRelation:
-    return TypeRelation(relation.type_2, relation.type_1, relation.label.swapped, relation.fit)
 
 
 @dataclass(frozen=True)
@@ -232,38 +204,43 @@ class _Row:
     def fail(self, message: str) -> NoReturn:
         raise ValueError(f"{self.file}, row {self.number}: {message}")
 
+    def check(self, holds: bool, message: str) -> None:
+        if not holds:
+            self.fail(message)
+
     def filled(self, column: str) -> str:
         return self[column] or self.fail(f"'{column}' is empty")
 
     def alternatives(self, column: str) -> tuple[str, ...]:
         values = tuple(self[column].split(_ALTERNATIVE)) if self[column] else ()
-        if "" in values or len(set(values)) < len(values):
-            self.fail(f"'{column}' has an empty or repeated alternative")
+        distinct = "" not in values and len(set(values)) == len(values)
+        self.check(distinct, f"'{column}' has an empty or repeated alternative")
         return values
 
     def some(self, column: str) -> tuple[str, ...]:
         return self.alternatives(column) or self.fail(f"'{column}' is empty")
 
     def known(self, column: str, names: Iterable[str]) -> str:
-        return (
-            self[column]
-            if self[column] in names
-            else self.fail(f"'{column}' is unknown: {self[column]!r}")
+        self.check(self[column] in names, f"'{column}' is unknown: {self[column]!r}")
+        return self[column]
+
+    def split(self, column: str) -> str:
+        self.check(
+            self[column] in ("id", "ood"), f"{column} is 'id' or 'ood', got {self[column]!r}"
         )
+        return self[column]
 
     def count(self, text: str) -> int:
-        return (
-            int(text)
-            if text.isdecimal() and int(text)
-            else self.fail(f"{text!r} is not a number of units")
-        )
+        self.check(text.isdecimal() and int(text) > 0, f"{text!r} is not a number of units")
+        return int(text)
 
     def price(self, column: str) -> float:
         try:
             price = float(self[column])
         except ValueError:
             price = 0.0
-        return price if 0 < price < float("inf") else self.fail(f"'{column}' is not a price")
+        self.check(0 < price < float("inf"), f"'{column}' is not a price")
+        return price
 
     def label(self, column: str) -> FunctionLabel:
         try:
@@ -272,25 +249,24 @@ class _Row:
             self.fail(f"'{column}' is a code from 1 to {N_LABELS}, got {self[column]!r}")
 
 
-def _read(folder: Traversable, file: str, columns: Sequence[str]) -> list[_Row]:
-    lines = (folder / file).read_text(encoding="utf-8").splitlines()
-    if not lines or lines[0].split("\t") != list(columns):
+def _read(folder: Traversable, file: str, *columns: str) -> Iterator[_Row]:
+    header, *lines = (folder / file).read_text(encoding="utf-8").splitlines() or [""]
+    if header.split("\t") != list(columns):
         raise ValueError(f"{file}, row 1: the columns are {', '.join(columns)}")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(lines, start=2):
         fields = line.split("\t")
         row = _Row(file, number, dict(zip(columns, fields, strict=False)))
-        if len(fields) != len(columns):
-            row.fail(f"has {len(fields)} fields instead of {len(columns)}")
-        rows.append(row)
-    return rows
+        row.check(
+            len(fields) == len(columns), f"has {len(fields)} fields instead of {len(columns)}"
+        )
+        yield row
 
 
-def _by_name(rows: Iterable[_Row], column: str) -> Iterable[tuple[str, _Row]]:
+def _named(folder: Traversable, file: str, *columns: str) -> Iterator[tuple[str, _Row]]:
+    """Give the rows of a table with their names, which stand in its first column."""
     seen: set[str] = set()
-    for row in rows:
-        name = row.filled(column)
-        if name in seen:
-            row.fail(f"{name!r} is there twice")
+    for row in _read(folder, file, *columns):
+        name = row.filled(columns[0])
+        row.check(name not in seen, f"{name!r} is there twice")
         seen.add(name)
         yield name, row

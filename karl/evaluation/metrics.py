@@ -1,4 +1,4 @@
-"""Scores of predicted relations against human labels."""
+"""Scores of classes against the true ones; precision, recall and F1 come from counts alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from karl.labels import N_RELATIONS, Relation
 
-__all__ = ["Scores", "score"]
+__all__ = ["Scores", "confusion", "macro_f1", "score"]
 
 _CLASSES = list(map(int, Relation))
 
@@ -73,9 +72,11 @@ def score(truth: ArrayLike, predicted: ArrayLike) -> Scores:
     true, guess = _relations(truth, "truth"), _relations(predicted, "predicted")
     if true.shape != guess.shape:
         raise ValueError(f"{true.size} true relations but {guess.size} predicted ones")
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        true, guess, labels=_CLASSES, average=None, zero_division=0
-    )
+    counts = confusion(true, guess, N_RELATIONS)[:, :N_RELATIONS]
+    right = np.diag(counts)
+    precision = right / np.maximum(counts.sum(axis=0), 1)
+    recall = right / np.maximum(counts.sum(axis=1), 1)
+    f1, _ = _f1(counts)
     return Scores(
         macro_f1=float(f1.mean()),
         accuracy=float(np.mean(true == guess)),
@@ -84,8 +85,58 @@ def score(truth: ArrayLike, predicted: ArrayLike) -> Scores:
         f1_complementary=float(f1[Relation.COMPLEMENTARY]),
         f1_substitute=float(f1[Relation.SUBSTITUTE]),
         f1_unrelated=float(f1[Relation.UNRELATED]),
-        confusion=_as_tuples(confusion_matrix(true, guess, labels=_CLASSES)),
+        confusion=tuple(map(tuple, counts.tolist())),
     )
+
+
+def confusion(
+    truth: NDArray[np.integer], given: NDArray[np.integer], n_classes: int
+) -> NDArray[np.int64]:
+    """Count pairs by their true and their given class.
+
+    Parameters
+    ----------
+    truth : ndarray of int, shape (n,)
+        Classes 0 to `n_classes` - 1.
+    given : ndarray of int, shape (n,)
+        The same; negative where no class was given.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_classes, n_classes + 1)
+        Rows are the truth; the last column counts what was given no class.
+    """
+    column = np.where(given < 0, n_classes, given).astype(np.int64)
+    cells = truth.astype(np.int64) * (n_classes + 1) + column
+    counts = np.bincount(cells, minlength=n_classes * (n_classes + 1))
+    return counts.reshape(n_classes, n_classes + 1)
+
+
+def macro_f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean F1 over the classes that occur, as the truth or as given.
+
+    F1 = 2 right / (true + given), so that it is the same whichever of two
+    annotators is taken for the truth.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (..., n_classes, n_classes) or one more column
+        From `confusion`: one table or many.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+    """
+    f1, occurs = _f1(counts)
+    return np.asarray(f1.sum(axis=-1) / occurs.sum(axis=-1))
+
+
+def _f1(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the F1 of each class, 0 of one that nowhere occurs, and which do occur."""
+    n_classes = counts.shape[-2]
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    total = counts.sum(axis=-1) + counts[..., :n_classes].sum(axis=-2)
+    return 2 * right / np.maximum(total, 1), total > 0
 
 
 def _relations(values: ArrayLike, name: str) -> NDArray[np.int64]:
@@ -95,7 +146,3 @@ def _relations(values: ArrayLike, name: str) -> NDArray[np.int64]:
     if not np.isin(array, _CLASSES).all():
         raise ValueError(f"{name}: relations are 0 to {N_RELATIONS - 1}, got {np.unique(array)}")
     return array.astype(np.int64)
-
-
-def _as_tuples(matrix: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(count) for count in row) for row in matrix)

@@ -4,70 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from karl.annotators.base import Usage
 from karl.datasets import LabelledPairs, Votes
-from karl.datasets.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
+from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
+from karl.evaluation.metrics import confusion, macro_f1
+from karl.evaluation.statistics import N_RESAMPLES, Interval, interval
 from karl.labels import N_LABELS, N_RELATIONS, NO_LABEL, to_relations
 
-__all__ = ["Estimate", "LabelQuality", "LevelQuality", "Spent", "SwapAgreement", "assess"]
+__all__ = ["LabelQuality", "LevelQuality", "SwapAgreement", "assess"]
 
-_RESAMPLES: Final = 2000
 _SEED: Final = 0
-_BOUNDS: Final = (2.5, 97.5)
-
-
-class Spent(Protocol):
-    """What the votes took; `karl.annotators.base.Usage` is one."""
-
-    @property
-    def calls(self) -> int:
-        """Requests that were answered."""
-        ...
-
-    @property
-    def tokens_in(self) -> int:
-        """Tokens of the prompts."""
-        ...
-
-    @property
-    def tokens_out(self) -> int:
-        """Tokens of the answers."""
-        ...
-
-    @property
-    def cost_usd(self) -> float:
-        """US dollars."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its bootstrap 95 % interval.
-
-    The bounds are percentiles of the figure over 2,000 draws, with
-    replacement, of as many pairs as it is measured on (Efron and Tibshirani,
-    An Introduction to the Bootstrap, 1993). They cannot know of errors that
-    none of these pairs shows: without an error the interval has no width,
-    however few the pairs.
-
-    Attributes
-    ----------
-    value, low, high : float
-        In [0, 1].
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class LevelQuality:
     """Labels against those of people, on three relations or on nine labels.
+
+    Intervals are over the pairs that people labelled. They cannot know of errors
+    that none of these pairs shows: without an error an interval has no width,
+    however few the pairs.
 
     Attributes
     ----------
@@ -77,12 +37,10 @@ class LevelQuality:
         Those of them with an accepted label.
     coverage : float
         `n_accepted` / `n_pairs`.
-    accuracy, macro_f1 : Estimate, optional
+    accuracy, macro_f1 : Interval, optional
         Of the accepted labels, over the accepted pairs; None if there are none.
-        Macro-F1 is the mean of F1 = 2 right / (true + given) over the classes
-        that people or the annotator gave at all, as in
-        `karl.datasets.agreement.macro_f1`.
-    first_accuracy, first_macro_f1 : Estimate
+        See `karl.evaluation.metrics.macro_f1`.
+    first_accuracy, first_macro_f1 : Interval
         Of the first vote, over all pairs: what there would be without a
         consensus. An invalid vote is wrong; it is of no class.
     confusion : tuple of tuples of int
@@ -99,10 +57,10 @@ class LevelQuality:
     n_pairs: int
     n_accepted: int
     coverage: float
-    accuracy: Estimate | None
-    macro_f1: Estimate | None
-    first_accuracy: Estimate
-    first_macro_f1: Estimate
+    accuracy: Interval | None
+    macro_f1: Interval | None
+    first_accuracy: Interval
+    first_macro_f1: Interval
     confusion: tuple[tuple[int, ...], ...]
     human_macro_f1: float | None
 
@@ -151,7 +109,7 @@ class LabelQuality:
         Against the human function-based labels, where there are any.
     kappa_relations, kappa_labels : float, optional
         Fleiss' kappa between the votes on all pairs: see
-        `karl.datasets.agreement.fleiss_kappa`. How far the annotator agrees
+        `karl.evaluation.agreement.fleiss_kappa`. How far the annotator agrees
         with itself, not whether it is right.
     unanimous_relations, unanimous_labels : float, optional
         Share of all pairs whose votes are valid and the same; None if there
@@ -191,7 +149,7 @@ def assess(
     gold: LabelledPairs,
     votes: Votes,
     accepted: NDArray[np.int8],
-    usage: Spent,
+    usage: Usage,
     swapped: Votes | None = None,
 ) -> LabelQuality:
     """Measure votes, and the labels accepted from them, against human labels.
@@ -204,7 +162,7 @@ def assess(
         At least one vote on each of these pairs, row by row.
     accepted : ndarray of int8, shape (n,)
         The accepted label of each pair; 0 where it was rejected.
-    usage : Spent
+    usage : Usage
         What the votes took.
     swapped : Votes, optional
         Votes on some of these pairs, given on the items in the other order and
@@ -231,7 +189,13 @@ def assess(
         n_votes=votes.codes.shape[1],
         n_accepted=n_accepted,
         acceptance=n_accepted / len(gold),
-        on_relations=_on_relations(gold, relation_votes[:, 0], accepted),
+        on_relations=_level(
+            gold.relations,
+            relation_votes[:, 0],
+            to_relations(accepted),
+            None if gold.annotations is None else gold.annotations.relations,
+            N_RELATIONS,
+        ),
         on_labels=_on_labels(gold, votes.codes[:, 0], accepted),
         kappa_relations=_known(fleiss_kappa(relation_votes, N_RELATIONS)),
         kappa_labels=_known(fleiss_kappa(_classes(votes.codes), N_LABELS)),
@@ -258,19 +222,14 @@ def _check(gold: LabelledPairs, votes: Votes, accepted: NDArray[np.int8]) -> Non
         raise ValueError("a pair has no human relation")
 
 
-def _on_relations(
-    gold: LabelledPairs, first: NDArray[np.int8], accepted: NDArray[np.int8]
-) -> LevelQuality:
-    return _level(gold.relations, first, to_relations(accepted), gold.relation_votes, N_RELATIONS)
-
-
 def _on_labels(
     gold: LabelledPairs, first: NDArray[np.int8], accepted: NDArray[np.int8]
 ) -> LevelQuality | None:
     known = gold.labels != NO_LABEL
     if not known.any():
         return None
-    of_people = None if gold.votes is None else _classes(gold.votes[known])
+    people = gold.annotations
+    of_people = None if people is None or people.labels is None else _classes(people.labels[known])
     truth, vote, label = (_classes(codes[known]) for codes in (gold.labels, first, accepted))
     return _level(truth, vote, label, of_people, N_LABELS)
 
@@ -283,66 +242,36 @@ def _level(
     n_classes: int,
 ) -> LevelQuality:
     """Compare classes from 0; -1 is none."""
-    confusion = _count(truth, accepted, n_classes)
-    among_accepted = confusion[:, :n_classes]
+    counts = confusion(truth, accepted, n_classes)
+    among_accepted = counts[:, :n_classes]
     n_accepted = int(among_accepted.sum())
-    accuracy, macro_f1 = _estimates(among_accepted) if n_accepted else (None, None)
-    first_accuracy, first_macro_f1 = _estimates(_count(truth, first, n_classes))
+    accuracy, f1 = _accuracy_and_macro_f1(among_accepted) if n_accepted else (None, None)
+    first_accuracy, first_f1 = _accuracy_and_macro_f1(confusion(truth, first, n_classes))
     return LevelQuality(
         n_pairs=len(truth),
         n_accepted=n_accepted,
         coverage=n_accepted / len(truth),
         accuracy=accuracy,
-        macro_f1=macro_f1,
+        macro_f1=f1,
         first_accuracy=first_accuracy,
-        first_macro_f1=first_macro_f1,
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
-        human_macro_f1=None
-        if of_people is None
-        else _known(pairwise_macro_f1(of_people, n_classes)),
+        first_macro_f1=first_f1,
+        confusion=tuple(map(tuple, counts.tolist())),
+        human_macro_f1=None if of_people is None else _known(pairwise_macro_f1(of_people)),
     )
 
 
-def _count(truth: NDArray[np.int8], given: NDArray[np.int8], n_classes: int) -> NDArray[np.int64]:
-    """Count the pairs by true and given class; the last column is for -1."""
-    column = np.where(given < 0, n_classes, given).astype(np.int64)
-    cells = truth.astype(np.int64) * (n_classes + 1) + column
-    counts = np.bincount(cells, minlength=n_classes * (n_classes + 1))
-    return counts.reshape(n_classes, n_classes + 1)
-
-
-def _estimates(table: NDArray[np.int64]) -> tuple[Estimate, Estimate]:
-    """Return accuracy and macro-F1 of one table of counts, rows being the truth."""
-    n = int(table.sum())
+def _accuracy_and_macro_f1(counts: NDArray[np.int64]) -> tuple[Interval, Interval]:
+    n = int(counts.sum())
     # Both figures follow from the counts, so drawing pairs is drawing counts,
     # and the interval does not depend on the order of the pairs.
-    drawn = np.random.default_rng(_SEED).multinomial(n, table.ravel() / n, size=_RESAMPLES)
-    tables = np.concatenate([table.reshape(1, -1), drawn]).reshape(-1, *table.shape)
+    drawn = np.random.default_rng(_SEED).multinomial(n, counts.ravel() / n, size=N_RESAMPLES)
+    tables = np.concatenate([counts.reshape(1, -1), drawn]).reshape(-1, *counts.shape)
     right = np.trace(tables, axis1=1, axis2=2)
-    return _estimate(right / n), _estimate(_macro_f1(tables))
-
-
-def _macro_f1(tables: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the macro-F1 of many tables: `agreement.macro_f1` where all is of a class."""
-    n_classes = tables.shape[1]
-    right = np.diagonal(tables, axis1=1, axis2=2)
-    total = tables.sum(axis=2) + tables[:, :, :n_classes].sum(axis=1)
-    f1 = 2 * right / np.maximum(total, 1)
-    return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
-
-
-def _estimate(values: NDArray[np.float64]) -> Estimate:
-    """Take the first value for the figure, the others for what else it could have been."""
-    low, high = np.percentile(values[1:], _BOUNDS)
-    return Estimate(float(values[0]), float(low), float(high))
+    return interval(right / n), interval(macro_f1(tables))
 
 
 def _swap_agreement(votes: Votes, swapped: Votes) -> SwapAgreement:
-    row_of = {pair: row for row, pair in reversed(list(enumerate(_pairs(votes))))}
-    try:
-        rows = np.array([row_of[pair] for pair in _pairs(swapped)], dtype=np.int64)
-    except KeyError as error:
-        raise ValueError(f"no votes on {error} in the given order of items") from error
+    rows = votes.rows_of(swapped.items)
     first, other = votes.codes[rows, 0], swapped.codes[:, 0]
     valid = (first != NO_LABEL) & (other != NO_LABEL)
     first, other = first[valid], other[valid]
@@ -356,10 +285,6 @@ def _swap_agreement(votes: Votes, swapped: Votes) -> SwapAgreement:
         repeated_relations=_share(to_relations(first[again]) == to_relations(second[again])),
         repeated_labels=_share(first[again] == second[again]),
     )
-
-
-def _pairs(votes: Votes) -> list[tuple[int, ...]]:
-    return [tuple(pair) for pair in votes.items.tolist()]
 
 
 def _classes(codes: NDArray[np.int8]) -> NDArray[np.int8]:

@@ -27,26 +27,26 @@ PAIRS = np.array(list(combinations(range(300), 2)), np.int32)
 
 @pytest.fixture
 def make(dataset: Dataset):
-    """Makes a data set whose gold labels come in a given mix of relations."""
+    """Makes a data set whose true labels come in a given mix of relations."""
 
-    def with_gold(mix: tuple[int, ...] = BALANCED) -> Dataset:
+    def with_truth(mix: tuple[int, ...] = BALANCED) -> Dataset:
         bounds = np.cumsum(mix) / np.sum(mix)
 
-        def gold(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
+        def truth(pairs: NDArray[np.int32]) -> NDArray[np.int8]:
             relation = np.searchsorted(bounds, hash_uniform(pair_keys(pairs), 99), side="right")
             which = hash_uniform(pair_keys(pairs), 98)
             complement = 2 + (6 * which).astype(np.int8)
             labels = np.choose(relation, [complement, 1, 8 + (2 * which).astype(np.int8)])
             return np.where(pairs[:, 0] < pairs[:, 1], labels, swap_labels(labels)).astype(np.int8)
 
-        return replace(dataset, gold=gold)
+        return replace(dataset, truth=truth)
 
-    return with_gold
+    return with_truth
 
 
-def rates(gold: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Share of each relation (column) among the votes on each gold relation (row)."""
-    truth, said = to_relations(gold), to_relations(codes)
+def rates(true: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Share of each relation (column) among the votes on each true relation (row)."""
+    truth, said = to_relations(true), to_relations(codes)
     return np.array([[(said[truth == g] == r).mean() for r in Relation] for g in Relation])
 
 
@@ -64,7 +64,7 @@ def test_votes_err_at_the_configured_rates(make, confusion, consistency: float) 
     oracle = Oracle(confusion=confusion, consistency=consistency)
     codes = oracle.annotate(task(shop, PAIRS)).votes.codes
     for vote in codes.T:
-        assert rates(shop.gold(PAIRS), vote) == pytest.approx(np.array(confusion), abs=0.015)
+        assert rates(shop.truth(PAIRS), vote) == pytest.approx(np.array(confusion), abs=0.015)
 
 
 @pytest.mark.parametrize("consistency", [0.989, 0.7])
@@ -88,9 +88,12 @@ def test_a_right_relation_comes_with_the_right_label_at_the_configured_rate(
     make, exact: float
 ) -> None:
     shop = make((1, 0, 1))
-    gold, said = shop.gold(PAIRS), Oracle(exact=exact).annotate(task(shop, PAIRS)).votes.codes[:, 0]
-    right = to_relations(said) == to_relations(gold)
-    assert (said == gold)[right].mean() == pytest.approx(exact, abs=0.01)
+    true, said = (
+        shop.truth(PAIRS),
+        Oracle(exact=exact).annotate(task(shop, PAIRS)).votes.codes[:, 0],
+    )
+    right = to_relations(said) == to_relations(true)
+    assert (said == true)[right].mean() == pytest.approx(exact, abs=0.01)
 
 
 def test_every_label_is_given(make) -> None:
@@ -103,7 +106,7 @@ def test_the_defaults_are_about_as_good_as_the_papers_annotator(make, mix) -> No
     shop = make(mix)
     labels = Unanimous().accept(Oracle().annotate(task(shop, PAIRS)).votes.codes)
     kept = labels > 0
-    macro_f1 = score(to_relations(shop.gold(PAIRS))[kept], to_relations(labels[kept])).macro_f1
+    macro_f1 = score(to_relations(shop.truth(PAIRS))[kept], to_relations(labels[kept])).macro_f1
     assert 0.80 <= macro_f1 <= 0.90
 
 
@@ -147,8 +150,8 @@ def test_no_pairs_get_no_votes(make) -> None:
     assert Oracle().annotate(task(make(), PAIRS[:0])).votes.codes.shape == (0, 3)
 
 
-def test_without_gold_labels_the_message_names_the_data_set(dataset: Dataset) -> None:
-    with pytest.raises(ConfigError, match=r"'tiny' has no gold labels(.|\n)*replay"):
+def test_without_the_truth_the_message_names_the_data_set(dataset: Dataset) -> None:
+    with pytest.raises(ConfigError, match=r"'tiny' has no true labels(.|\n)*replay"):
         Oracle().annotate(task(dataset, PAIRS))
 
 

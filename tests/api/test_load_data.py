@@ -36,7 +36,7 @@ def with_cell(frame: pl.DataFrame, row: int, column: str, value: str | None) -> 
 def test_a_source_is_read_by_its_name() -> None:
     demo = karl.load_data("demo", items=300, id_pairs=200, ood_pairs=100)
     assert (demo.name, len(demo.catalogue)) == ("demo", 300)
-    assert demo.gold is not None
+    assert demo.truth is not None
 
 
 def test_tables_are_read_from_files(shop: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from karl.classifiers import Classifier, Model, PairInputs, Parameters, TrainingSet, Tuning
 from karl.classifiers.logistic import Logistic
+from karl.evaluation.metrics import confusion
 
 
 @dataclass
@@ -62,14 +63,14 @@ class Spy(Classifier):
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
     """A classifier that notes what it is shown, and what is then judged."""
-    spy, score = Spy(), sklearn.metrics.f1_score
+    spy = Spy()
 
-    def noting(truth: NDArray[np.int8], guessed: NDArray[np.int64], **how: str) -> float:
+    def noting(truth: NDArray[np.int8], guessed: NDArray[np.int64], n: int) -> NDArray[np.int64]:
         spy.notes.truth.append(truth)
         spy.notes.guessed.append(guessed)
-        return float(score(truth, guessed, **how))
+        return confusion(truth, guessed, n)
 
-    monkeypatch.setattr(sklearn.metrics, "f1_score", noting)
+    monkeypatch.setattr("karl.classifiers.tuning.confusion", noting)
     return spy
 
 

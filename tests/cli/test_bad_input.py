@@ -52,7 +52,7 @@ BAD_SETS = [
 ]  # fmt: skip
 
 BAD_OVERRIDES = [
-    ("oracle without gold", "llm=oracle", ("llm=oracle", "has no gold labels", "llm=replay")),
+    ("oracle without the truth", "llm=oracle", ("llm=oracle", "has no true labels", "llm=replay")),
     ("cards that are not there", "cards=recorded", ("came without item cards", "cards.path")),
     ("more votes than recorded", "llm.votes=4", ("llm.votes=4", "only 3 votes per pair on record")),
     ("fold that is not there", "split.fold=9", ("split.fold=9", "folds are 0 to 4")),

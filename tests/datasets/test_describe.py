@@ -1,57 +1,16 @@
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fbl_files import write_fbl
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from sklearn.metrics import f1_score
 from table_files import write_shop, write_table
 
-from karl.datasets.agreement import fleiss_kappa, macro_f1, pairwise_macro_f1, unanimous
-from karl.datasets.describe import describe
 from karl.datasets.fbl import FBL
 from karl.datasets.tables import Tables
-
-# The worked example of Fleiss (1971) as told on Wikipedia: 10 items, 14 raters.
-COUNTS = [
-    [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-    [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
-]  # fmt: skip
-
-
-def test_kappa_of_the_textbook_example() -> None:
-    votes = np.array([np.repeat(np.arange(5), counts) for counts in COUNTS])
-    assert fleiss_kappa(votes, 5) == pytest.approx(0.210, abs=5e-4)
-
-
-def test_kappa_leaves_missing_votes_out() -> None:
-    votes = np.array([[0, 0, -1], [1, 1, 1], [0, -1, -1]])
-    assert fleiss_kappa(votes, 3) == 1.0
-    assert fleiss_kappa(np.array([[0, 1], [1, 0]]), 2) == -1.0
-
-
-def test_agreement_that_cannot_be_said_is_nan() -> None:
-    alone = np.array([[0, -1], [-1, 2]])
-    assert math.isnan(fleiss_kappa(alone, 3))
-    assert math.isnan(pairwise_macro_f1(alone, 3))
-    assert math.isnan(fleiss_kappa(np.zeros((4, 3), int), 3))
-
-
-@given(arrays(np.int8, (12, 2), elements=st.integers(0, 3)))
-def test_macro_f1_is_the_one_of_scikit_learn(votes: np.ndarray) -> None:
-    expected = f1_score(votes[:, 0], votes[:, 1], average="macro")
-    assert macro_f1(votes[:, 0], votes[:, 1], 4) == pytest.approx(expected)
-
-
-def test_unanimous_needs_every_vote() -> None:
-    votes = np.array([[1, 1, 1], [1, 1, 2], [1, 1, -1], [-1, -1, -1]])
-    assert unanimous(votes).tolist() == [True, False, False, False]
+from karl.demo.source import Demo
+from karl.evaluation.describe import describe
 
 
 def test_annotators_agree_as_published() -> None:
@@ -60,8 +19,6 @@ def test_annotators_agree_as_published() -> None:
         pytest.skip("KARL_FBL_DIR is not set: the FBL data set is not here")
     sets = describe(FBL(folder).load()).sets
     on_id, on_ood = sets["id"].on_relations, sets["ood"].on_relations
-    assert on_id is not None
-    assert on_ood is not None
     assert on_id.macro_f1 == pytest.approx(0.885, abs=5e-4)
     whole = sets["ood"].annotated == 2790
     assert on_ood.macro_f1 == pytest.approx(0.711 if whole else 0.687, abs=1e-3)
@@ -83,7 +40,7 @@ def test_a_shop_in_numbers(tmp_path: Path) -> None:
     assert (part.pairs, part.items, part.annotated) == (3, 4, 0)
     assert part.relations == {"complementary": 1, "substitute": 1, "unrelated": 1}
     assert part.labels == {1: 1, 2: 1} | dict.fromkeys(range(3, 10), 0)
-    assert part.on_relations is None
+    assert part.on_relations.kappa is part.on_relations.macro_f1 is None
     assert part.notes["rows"] == 3
     assert found.recorded is not None
     assert found.recorded.pairs == 4
@@ -97,5 +54,9 @@ def test_pairs_without_agreement_count_in_the_agreement(tmp_path: Path) -> None:
     assert (part.pairs, part.annotated) == (3, 6)
     assert part.repeated_unordered_pairs == 1
     assert part.conflicts == 0
-    assert part.on_labels is not None
-    assert part.on_relations is not None
+    assert part.on_labels.kappa is not None
+    assert part.on_relations.kappa is not None
+
+
+def test_the_demo_tells_the_truth_of_any_pair() -> None:
+    assert describe(Demo(items=600, id_pairs=50, ood_pairs=50).load()).has_oracle

@@ -48,22 +48,22 @@ def test_the_rules_of_both_files(tmp_path: Path) -> None:
     assert ood.items.tolist() == [[3, 0], [3, 1], [3, 1]]
     assert ood.relations.tolist() == [S, U, C]
     assert ood.labels.tolist() == [0, 0, 0]
-    assert ood.votes is None
-    assert ood.relation_votes is not None
-    assert ood.relation_votes[0].tolist() == [S, S, C]
+    assert ood.annotations is not None
+    assert ood.annotations.labels is None
+    assert ood.annotations.relations[0].tolist() == [S, S, C]
     assert dataset.recorded is None
     assert dataset.cards is None
 
 
 def test_what_was_left_out_is_counted(tmp_path: Path) -> None:
     notes = FBL(str(write_fbl(tmp_path))).load().notes
-    assert notes["id.rows"] == len(ROWS_2023)
-    assert notes["id.without_agreement"] == 1
-    assert notes["id.repeated_ordered_pairs"] == 2
-    assert notes["id.repeated_unordered_pairs"] == 3
-    assert notes["id.conflicts"] == 1
-    assert notes["ood.rows"] == len(ROWS_2024)
-    assert notes["ood.conflicts"] == 1
+    assert notes["id"]["rows"] == len(ROWS_2023)
+    assert notes["id"]["without_agreement"] == 1
+    assert notes["id"]["repeated_ordered_pairs"] == 2
+    assert notes["id"]["repeated_unordered_pairs"] == 3
+    assert notes["id"]["conflicts"] == 1
+    assert notes["ood"]["rows"] == len(ROWS_2024)
+    assert notes["ood"]["conflicts"] == 1
 
 
 def test_items_and_votes_beside_the_two_files_are_read(tmp_path: Path) -> None:
@@ -124,15 +124,15 @@ def real() -> Dataset:
 
 
 def test_the_published_counts_of_fbl2023(real: Dataset) -> None:
-    assert real.notes["id.rows"] == 2800
-    assert real.notes["id.without_agreement"] == 172
-    assert real.notes["id.repeated_ordered_pairs"] == 2
-    assert real.notes["id.conflicts"] == 4
+    assert real.notes["id"]["rows"] == 2800
+    assert real.notes["id"]["without_agreement"] == 172
+    assert real.notes["id"]["repeated_ordered_pairs"] == 2
+    assert real.notes["id"]["conflicts"] == 4
     assert real.pairs["id"].counts.tolist() == [592, 410, 1624]
 
 
 def test_the_published_counts_of_fbl2024(real: Dataset) -> None:
-    whole = real.notes["ood.rows"] == N_ROWS_2024
+    whole = real.notes["ood"]["rows"] == N_ROWS_2024
     expected = [375, 2024, 391] if whole else [169, 1006, 232]
     assert real.pairs["ood"].counts.tolist() == expected
 

@@ -132,7 +132,7 @@ def test_tables_are_imported_by_name(tmp_path: Path, home: Path) -> None:
         "pairs_id.jsonl",
     ]
     assert isinstance(library.source_of("shop-1"), Tables)
-    assert library.check("shop-1").items == len(ITEMS)
+    assert len(library.source_of("shop-1").load().catalogue) == len(ITEMS)
     assert [(e.name, e.ready) for e in library.entries()] == [
         ("demo", True),
         ("fbl", False),
@@ -177,8 +177,3 @@ def test_folders_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(DataError, match=r"Did you mean 'demo'\? There are: demo, fbl"):
         library.source_of("demmo")
-
-
-def test_the_demo_can_be_checked() -> None:
-    pytest.importorskip("karl.demo.source", reason="the demo data set is not built yet")
-    assert library.check("demo").has_oracle

@@ -132,10 +132,12 @@ def test_votes_become_the_label_that_two_agree_on(tmp_path: Path) -> None:
     pairs = dataset.pairs["id"]
     assert pairs.items.tolist() == [[0, 1], [0, 3]]
     assert pairs.labels.tolist() == [2, 1]
-    assert pairs.votes is not None
-    assert pairs.votes.tolist() == [[2, 2, 5], [0, 1, 1]]
-    assert dataset.notes["id.rows"] == 4
-    assert dataset.notes["id.without_agreement"] == 2
+    assert pairs.annotations is not None
+    assert pairs.annotations.labels is not None
+    assert pairs.annotations.labels.tolist() == [[2, 2, 5], [0, 1, 1]]
+    assert dataset.notes["id"]["rows"] == 4
+    assert dataset.notes["id"]["without_agreement"] == 2
+    assert dataset.annotations["id"] is not None
     assert len(dataset.annotations["id"]) == 4
 
 
@@ -147,9 +149,9 @@ def test_votes_with_relation_names_agree_on_the_relation(tmp_path: Path) -> None
     pairs = Tables(folder=str(write_shop(tmp_path, pairs=rows))).load().pairs["id"]
     assert pairs.relations.tolist() == [C, U]
     assert pairs.labels.tolist() == [0, 0]
-    assert pairs.votes is None
-    assert pairs.relation_votes is not None
-    assert pairs.relation_votes.tolist() == [[C, C, U], [U, U, -1]]
+    assert pairs.annotations is not None
+    assert pairs.annotations.labels is None
+    assert pairs.annotations.relations.tolist() == [[C, C, U], [U, U, -1]]
 
 
 def test_repeated_ordered_pairs_are_dropped_and_counted(tmp_path: Path) -> None:
@@ -162,12 +164,12 @@ def test_repeated_ordered_pairs_are_dropped_and_counted(tmp_path: Path) -> None:
     dataset = Tables(folder=str(write_shop(tmp_path, pairs=rows))).load()
     assert dataset.pairs["id"].items.tolist() == [[0, 1], [0, 2], [3, 0], [1, 0]]
     assert dataset.pairs["id"].relations.tolist() == [C, U, S, C]
-    assert dataset.notes == {
-        "id.rows": 6,
-        "id.without_agreement": 0,
-        "id.repeated_ordered_pairs": 2,
-        "id.repeated_unordered_pairs": 3,
-        "id.conflicts": 1,
+    assert dataset.notes["id"] == {
+        "rows": 6,
+        "without_agreement": 0,
+        "repeated_ordered_pairs": 2,
+        "repeated_unordered_pairs": 3,
+        "conflicts": 1,
     }
 
 

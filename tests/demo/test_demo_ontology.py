@@ -20,7 +20,7 @@ FIT_CODE = {name: code for code, name in enumerate(ONTOLOGY.fit_names)}
 
 def label_of(type_1: str, type_2: str, fit_1: str = "", fit_2: str = "") -> int:
     codes = TYPE_CODE[type_1], FIT_CODE[fit_1], TYPE_CODE[type_2], FIT_CODE[fit_2]
-    return int(ONTOLOGY.gold_labels(*(np.array([code]) for code in codes))[0])
+    return int(ONTOLOGY.true_labels(*(np.array([code]) for code in codes))[0])
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_every_category_and_major_and_brand_is_used() -> None:
         ("fountain pen", "bottled ink", 2),
     ],
 )
-def test_gold_without_fit(type_1: str, type_2: str, expected: int) -> None:
+def test_the_truth_without_fit(type_1: str, type_2: str, expected: int) -> None:
     assert label_of(type_1, type_2) == expected
 
 
@@ -118,7 +118,7 @@ def test_gold_without_fit(type_1: str, type_2: str, expected: int) -> None:
         (("bolts", "M4"), ("nuts", "M6"), 9),
     ],
 )
-def test_gold_with_fit(one: tuple[str, str], two: tuple[str, str], expected: int) -> None:
+def test_the_truth_with_fit(one: tuple[str, str], two: tuple[str, str], expected: int) -> None:
     assert label_of(one[0], two[0], one[1], two[1]) == expected
 
 
@@ -127,16 +127,16 @@ fits = st.integers(0, len(ONTOLOGY.fit_names) - 1)
 
 
 @given(st.lists(st.tuples(types, fits, types, fits), min_size=1, max_size=200))
-def test_gold_swaps_by_the_swap_rule(pairs: list[tuple[int, int, int, int]]) -> None:
+def test_the_truth_swaps_by_the_swap_rule(pairs: list[tuple[int, int, int, int]]) -> None:
     type_1, fit_1, type_2, fit_2 = np.array(pairs).T
-    there = ONTOLOGY.gold_labels(type_1, fit_1, type_2, fit_2)
-    back = ONTOLOGY.gold_labels(type_2, fit_2, type_1, fit_1)
+    there = ONTOLOGY.true_labels(type_1, fit_1, type_2, fit_2)
+    back = ONTOLOGY.true_labels(type_2, fit_2, type_1, fit_1)
     assert there.dtype == np.int8
     assert there.min() >= 1
     np.testing.assert_array_equal(swap_labels(there), back)
 
 
-def test_every_relation_without_fit_is_gold() -> None:
+def test_every_relation_without_fit_is_true() -> None:
     links = [link for link in ONTOLOGY.relations if not link.fit]
     assert all(label_of(link.type_1, link.type_2) == link.label for link in links)
 

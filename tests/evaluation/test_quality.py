@@ -9,16 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karl.annotators.base import Usage
-from karl.datasets import LabelledPairs, Votes
-from karl.datasets.agreement import fleiss_kappa, macro_f1, pairwise_macro_f1
-from karl.evaluation.quality import Estimate, LabelQuality, assess
+from karl.datasets import Annotations, LabelledPairs, Votes
+from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1
+from karl.evaluation.metrics import confusion, macro_f1
+from karl.evaluation.quality import LabelQuality, assess
+from karl.evaluation.statistics import Interval
 from karl.labels import to_relations
 
 CODES = st.integers(1, 9)
 ROWS = st.lists(
     st.tuples(CODES, *[st.integers(0, 9)] * 3, st.integers(0, 9)), min_size=1, max_size=40
 )
-EXACT = Estimate(1.0, 1.0, 1.0)
+EXACT = Interval(1.0, 1.0, 1.0)
 
 
 def pairs(n: int) -> np.ndarray:
@@ -31,7 +33,7 @@ def codes(values: object) -> np.ndarray:
 
 def human(labels: list[int], votes: list[list[int]] | None = None) -> LabelledPairs:
     known = codes(labels)
-    of_people = None if votes is None else codes(votes)
+    of_people = None if votes is None else Annotations.of_labels(codes(votes))
     return LabelledPairs(pairs(len(known)), to_relations(known), known, "human", of_people)
 
 
@@ -120,8 +122,10 @@ def test_macro_f1_is_that_of_two_annotators(rows: list[tuple[int, ...]]) -> None
         assert found.on_labels.macro_f1 is None
         return
 
-    assert found.on_labels.macro_f1.value == pytest.approx(macro_f1(truth - 1, label - 1, 9))
-    relations = macro_f1(to_relations(truth), to_relations(label), 3)
+    assert found.on_labels.macro_f1.value == pytest.approx(
+        macro_f1(confusion(truth - 1, label - 1, 9))
+    )
+    relations = macro_f1(confusion(to_relations(truth), to_relations(label), 3))
     assert found.on_relations.macro_f1.value == pytest.approx(relations)
 
 
@@ -169,8 +173,8 @@ def test_all_votes_invalid_is_all_wrong() -> None:
     assert found.invalid == 1.0
     assert found.kappa_labels is found.kappa_relations is None
     assert found.unanimous_labels == found.unanimous_relations == 0.0
-    assert found.on_labels.first_accuracy == Estimate(0.0, 0.0, 0.0)
-    assert found.on_relations.first_macro_f1 == Estimate(0.0, 0.0, 0.0)
+    assert found.on_labels.first_accuracy == Interval(0.0, 0.0, 0.0)
+    assert found.on_relations.first_macro_f1 == Interval(0.0, 0.0, 0.0)
 
 
 def test_where_no_pair_is_accepted_there_is_nothing_to_score() -> None:
@@ -207,8 +211,8 @@ def test_people_are_compared_with_each_other_on_the_same_pairs() -> None:
     people = [[1, 1, 8], [2, 2, 2], [8, 9, 8], [8, 8, 8]]
     found = assess(human([1, 2, 8, 8], people), on([[1]] * 4), codes([1] * 4), Usage())
 
-    assert found.on_labels.human_macro_f1 == pairwise_macro_f1(codes(people) - 1, 9)
-    relations = pairwise_macro_f1(to_relations(codes(people)), 3)
+    assert found.on_labels.human_macro_f1 == pairwise_macro_f1(codes(people) - 1)
+    relations = pairwise_macro_f1(to_relations(codes(people)))
     assert found.on_relations.human_macro_f1 == relations
     assert quality([1], [[1]], [1]).on_relations.human_macro_f1 is None
 
@@ -228,7 +232,7 @@ def test_the_cost_is_shared_by_the_accepted_labels() -> None:
 
 
 def test_the_interval_is_that_of_a_share_and_narrows_with_more_pairs() -> None:
-    def accuracy(n: int) -> Estimate:
+    def accuracy(n: int) -> Interval:
         label = [1] * (n * 8 // 10) + [8] * (n * 2 // 10)
         return quality([1] * n, [[code] for code in label], label).on_labels.accuracy
 

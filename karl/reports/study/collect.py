@@ -13,8 +13,8 @@ import yaml
 
 from karl.config.build import build_strategy
 from karl.datasets import DatasetSource
-from karl.datasets.agreement import fleiss_kappa
 from karl.errors import ConfigError, UsageError
+from karl.evaluation.agreement import fleiss_kappa
 from karl.evaluation.record import MetricsRow
 from karl.files import read_json
 from karl.labels import N_LABELS, RELATION_NAMES

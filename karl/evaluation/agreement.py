@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fleiss_kappa", "macro_f1", "pairwise_macro_f1", "unanimous"]
+from karl.evaluation.metrics import confusion, macro_f1
+
+__all__ = ["fleiss_kappa", "pairwise_macro_f1", "unanimous"]
 
 
 def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
@@ -22,7 +25,6 @@ def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
     ----------
     votes : ndarray of int, shape (n, n_annotators)
         Classes 0 to `n_classes` - 1; negative where a vote is missing.
-    n_classes : int
 
     Returns
     -------
@@ -33,15 +35,15 @@ def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
     counts = (votes[:, :, None] == np.arange(n_classes)).sum(axis=1)
     counts = counts[counts.sum(axis=1) >= 2]
     if len(counts) == 0:
-        return float("nan")
+        return math.nan
     size = counts.sum(axis=1)
     agreeing = (counts * (counts - 1)).sum(axis=1) / (size * (size - 1))
     share = counts.sum(axis=0) / counts.sum()
     chance = float((share**2).sum())
-    return (float(agreeing.mean()) - chance) / (1 - chance) if chance < 1 else float("nan")
+    return (float(agreeing.mean()) - chance) / (1 - chance) if chance < 1 else math.nan
 
 
-def pairwise_macro_f1(votes: NDArray[np.integer], n_classes: int) -> float:
+def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
     """Return the macro-F1 between two annotators, averaged over their pairs.
 
     "Annotators" are the columns of the votes, not the people behind them, who
@@ -52,8 +54,7 @@ def pairwise_macro_f1(votes: NDArray[np.integer], n_classes: int) -> float:
     Parameters
     ----------
     votes : ndarray of int, shape (n, n_annotators)
-        Classes 0 to `n_classes` - 1; negative where a vote is missing.
-    n_classes : int
+        Classes from 0; negative where a vote is missing.
 
     Returns
     -------
@@ -64,43 +65,19 @@ def pairwise_macro_f1(votes: NDArray[np.integer], n_classes: int) -> float:
     for one, other in combinations(votes.T, 2):
         both = (one >= 0) & (other >= 0)
         if both.any():
-            scores.append(macro_f1(one[both], other[both], n_classes))
-    return float(np.mean(scores)) if scores else float("nan")
-
-
-def macro_f1(one: NDArray[np.integer], other: NDArray[np.integer], n_classes: int) -> float:
-    """Return the mean F1 over the classes that occur in either of two labellings.
-
-    Parameters
-    ----------
-    one, other : ndarray of int, shape (n,), n > 0
-        Classes 0 to `n_classes` - 1.
-    n_classes : int
-
-    Returns
-    -------
-    float
-        From 0 to 1; the same whichever labelling is taken for the truth.
-    """
-    in_one = np.bincount(one, minlength=n_classes)
-    in_other = np.bincount(other, minlength=n_classes)
-    in_both = np.bincount(one[one == other], minlength=n_classes)
-    total = in_one + in_other
-    return float((2 * in_both[total > 0] / total[total > 0]).mean())
+            given, codes = np.unique([one[both], other[both]], return_inverse=True)
+            first, second = codes.reshape(2, -1)
+            scores.append(macro_f1(confusion(first, second, len(given))))
+    return float(np.mean(scores)) if scores else math.nan
 
 
 def unanimous(votes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return which items got the same vote from every annotator.
+    """Return which items got the same vote from every annotator, shape (n,).
 
     Parameters
     ----------
     votes : ndarray of int, shape (n, n_annotators)
-        Classes from 0; negative where a vote is missing.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        False where a vote is missing.
+        Classes from 0; negative where a vote is missing, which is no agreement.
     """
     same: NDArray[np.bool_] = (votes == votes[:, :1]).all(axis=1) & (votes[:, 0] >= 0)
     return same

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from karl.datasets.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
+from karl.datasets.aggregate import count_repeats
 from karl.datasets.catalogue import FINE, MAJOR, PRICE, Catalogue
 from karl.datasets.dataset import Dataset
-from karl.datasets.pairs import Annotations, LabelledPairs, Votes
-from karl.datasets.repeats import conflicts, repeats_unordered
+from karl.datasets.pairs import Votes
+from karl.evaluation.agreement import fleiss_kappa, pairwise_macro_f1, unanimous
 from karl.labels import N_LABELS, N_RELATIONS, RELATION_NAMES, FunctionLabel, to_relations
 
 __all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "describe"]
@@ -22,15 +22,7 @@ __all__ = ["Agreement", "Description", "RecordedVotes", "SetDescription", "descr
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far annotators agree; None where it cannot be said.
-
-    Parameters
-    ----------
-    kappa : float, optional
-        Fleiss' kappa.
-    macro_f1 : float, optional
-        Mean macro-F1 between two annotators.
-    """
+    """Fleiss' kappa, and the mean macro-F1 of two annotators; None where it cannot be said."""
 
     kappa: float | None
     macro_f1: float | None
@@ -44,18 +36,15 @@ class SetDescription:
     ----------
     pairs, items : int
         How many it has, and of how many different items.
-    relations : mapping of str to int
-        Pairs per relation.
-    labels : mapping of int to int
-        Pairs per function-based label; empty where there are only relations.
+    relations, labels : mapping to int
+        Pairs per relation, and per function-based label; the latter is empty
+        where there are only relations.
     annotated : int
         Pairs that annotators saw, on which the agreement is measured.
-    on_relations, on_labels : Agreement, optional
+    on_relations, on_labels : Agreement
         Agreement on three relations and on nine labels.
-    repeated_unordered_pairs : int
-        Pairs that repeat an earlier one, in either order.
-    conflicts : int
-        How many of these have another relation than the first.
+    repeated_unordered_pairs, conflicts : int
+        See `karl.datasets.aggregate.count_repeats`.
     notes : mapping of str to int
         What the reader counted.
     """
@@ -65,8 +54,8 @@ class SetDescription:
     relations: Mapping[str, int]
     labels: Mapping[int, int]
     annotated: int
-    on_relations: Agreement | None
-    on_labels: Agreement | None
+    on_relations: Agreement
+    on_labels: Agreement
     repeated_unordered_pairs: int
     conflicts: int
     notes: Mapping[str, int]
@@ -78,8 +67,6 @@ class RecordedVotes:
 
     Parameters
     ----------
-    pairs, votes_per_pair : int
-        Their number.
     unanimous_labels, unanimous_relations : float
         Share of pairs, 0 to 1, whose votes are all the same.
     relations : mapping of str to int
@@ -99,20 +86,10 @@ class Description:
 
     Parameters
     ----------
-    name : str
-        Name of the data set.
-    items : int
-        Items in the catalogue.
-    columns : tuple of str
-        Columns of the catalogue.
-    major_categories, fine_categories : int, optional
-        Number of different ones, where the catalogue has them.
+    items, major_categories, fine_categories : int
+        How many different ones the catalogue has; None where it has no such column.
     prices : tuple of float, optional
         Lowest and highest price.
-    sets : mapping of str to SetDescription
-        The sets of labelled pairs.
-    recorded : RecordedVotes, optional
-        Recorded LLM votes.
     has_oracle, has_cards : bool
         Whether any pair's true label is known; whether item cards came along.
     """
@@ -130,16 +107,7 @@ class Description:
 
 
 def describe(dataset: Dataset) -> Description:
-    """Count what a data set holds.
-
-    Parameters
-    ----------
-    dataset : Dataset
-
-    Returns
-    -------
-    Description
-    """
+    """Count what a data set holds."""
     catalogue = dataset.catalogue
     return Description(
         name=dataset.name,
@@ -150,35 +118,27 @@ def describe(dataset: Dataset) -> Description:
         prices=_price_range(catalogue),
         sets={name: _describe_set(dataset, name) for name in dataset.pairs},
         recorded=None if dataset.recorded is None else _describe_votes(dataset.recorded),
-        has_oracle=dataset.gold is not None,
+        has_oracle=dataset.truth is not None,
         has_cards=dataset.cards is not None,
     )
 
 
 def _describe_set(dataset: Dataset, name: str) -> SetDescription:
     pairs = dataset.pairs[name]
-    annotations = dataset.annotations.get(name) or _annotations(pairs)
-    on_relations = on_labels = None
-    if annotations is not None:
-        on_relations = _agreement(annotations.relations, N_RELATIONS)
-        if annotations.labels is not None:
-            on_labels = _agreement(annotations.labels - np.int8(1), N_LABELS)
-    lead = f"{name}."
+    said = dataset.annotations.get(name) or pairs.annotations
+    labels = None if said is None or said.labels is None else said.labels - np.int8(1)
+    repeats = count_repeats(pairs)
     return SetDescription(
         pairs=len(pairs),
         items=len(np.unique(pairs.items)),
         relations=_per_relation(pairs.relations),
         labels=_per_label(pairs.labels),
-        annotated=0 if annotations is None else len(annotations),
-        on_relations=on_relations,
-        on_labels=on_labels,
-        repeated_unordered_pairs=int(repeats_unordered(pairs).sum()),
-        conflicts=int(conflicts(pairs).sum()),
-        notes={
-            what.removeprefix(lead): count
-            for what, count in dataset.notes.items()
-            if what.startswith(lead)
-        },
+        annotated=0 if said is None else len(said),
+        on_relations=_agreement(None if said is None else said.relations, N_RELATIONS),
+        on_labels=_agreement(labels, N_LABELS),
+        repeated_unordered_pairs=repeats["repeated_unordered_pairs"],
+        conflicts=repeats["conflicts"],
+        notes=dataset.notes.get(name, {}),
     )
 
 
@@ -194,16 +154,10 @@ def _describe_votes(votes: Votes) -> RecordedVotes:
     )
 
 
-def _annotations(pairs: LabelledPairs) -> Annotations | None:
-    if pairs.relation_votes is None:
-        return None
-    return Annotations(pairs.relation_votes, pairs.votes)
-
-
-def _agreement(votes: NDArray[np.integer], n_classes: int) -> Agreement:
-    return Agreement(
-        _known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes, n_classes))
-    )
+def _agreement(votes: NDArray[np.int8] | None, n_classes: int) -> Agreement:
+    if votes is None:
+        return Agreement(None, None)
+    return Agreement(_known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes)))
 
 
 def _known(value: float) -> float | None:
@@ -227,5 +181,5 @@ def _n_different(catalogue: Catalogue, column: str) -> int | None:
 def _price_range(catalogue: Catalogue) -> tuple[float, float] | None:
     if not catalogue.has(PRICE):
         return None
-    prices = catalogue.table[PRICE].cast(pl.Float64).drop_nulls()
-    return (float(prices.to_numpy().min()), float(prices.to_numpy().max())) if len(prices) else None
+    prices = catalogue.table[PRICE].cast(pl.Float64).drop_nulls().to_numpy()
+    return (float(prices.min()), float(prices.max())) if len(prices) else None

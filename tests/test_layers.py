@@ -27,9 +27,9 @@ LAYERS: Final = (
     ("experiments",),
     ("stages",),
     ("runs",),
-    ("tracking", "api"),
+    ("tracking",),
     ("sweeps",),
-    ("reports",),
+    ("api", "reports"),
     ("cli", "__init__"),
     ("__main__",),
 )

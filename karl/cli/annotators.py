@@ -44,7 +44,7 @@ def estimate(
     from rich.console import Console
 
     from karl.runs.estimate import forecast
-    from karl.runs.opening import find_run
+    from karl.sweeps.opening import find_run
 
     run = find_run(overrides or (), name, runs_dir, config_dir)
     found = forecast(run, gold)
@@ -77,19 +77,19 @@ def enrich(
 
     from karl.cli.progress import open_display
     from karl.runs import enrich as enriching
-    from karl.runs.opening import find_run
+    from karl.sweeps.opening import find_run
 
     with open_display() as display:
         run = find_run(overrides or (), name, runs_dir, config_dir, display.watch)
-        found = enriching.enrich(run)
-    console, summary = Console(highlight=False, soft_wrap=True), found.summary
+        summary, cards, categories = enriching.enrich(run)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{summary.cards:,} of {summary.items:,} items have a card; {summary.majors:,} major and "
         f"{summary.fines:,} fine categories, {summary.uncategorised:,} items in none of them"
     )
-    console.print(f"Cards:      {found.cards}")
-    if found.categories is not None:
-        console.print(f"Categories: {found.categories}")
+    console.print(f"Cards:      {cards}")
+    if categories is not None:
+        console.print(f"Categories: {categories}")
 
 
 @app.command()
@@ -119,7 +119,7 @@ def compare(
     from karl.cli.progress import open_display
     from karl.files import write_text
     from karl.reports.quality import quality_markdown, quality_table
-    from karl.runs.compare import compare_annotators
+    from karl.runs.quality import compare_annotators
 
     with open_display() as display:
         found = compare_annotators(overrides or [], gold, runs_dir, config_dir, display.watch)

@@ -26,7 +26,7 @@ def open_run(
     limits of its budget that are given anew. A single stage, other than the
     seed, needs a run that exists.
     """
-    from karl.runs.opening import find_run
+    from karl.sweeps.opening import find_run
     from karl.tracking import tracker_of
 
     run = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)

@@ -42,11 +42,11 @@ def sweep(
     karl sweep experiment=fbl_names hydra/launcher=joblib --name fbl-names
     """
     from karl.cli.sweep_display import open_sweep_display, print_summary
-    from karl.sweeps.carry_out import carry_out_sweep, open_sweep
+    from karl.sweeps.carry_out import carry_out_sweep, plan_sweep
 
     with open_sweep_display() as display:
-        opened = open_sweep(overrides or [], name, runs_dir, config_dir, display.checked)
-        trouble = carry_out_sweep(opened, display.follow)
-    print_summary(opened.sweep)
+        plan = plan_sweep(overrides or [], name, runs_dir, config_dir, display.checked)
+        trouble = carry_out_sweep(plan, display.follow)
+    print_summary(plan.sweep)
     if trouble is not None:
         raise trouble

@@ -53,7 +53,7 @@ def tune(
     from karl.cli.sweep_display import open_sweep_display
     from karl.cli.tune_display import show_best, trial_line
     from karl.errors import UsageError
-    from karl.runs.names import sweep_folder
+    from karl.sweeps.opening import sweep_folder
     from karl.sweeps.tune import METRICS, Search
     from karl.sweeps.tune import tune as carry_out
 

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from karl.errors import BudgetExhausted, UsageError
 from karl.experiments import Experiment
-from karl.runs.record import StageRecord
-from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.runs.manifest import StageRecord
+from karl.stages.artefacts import Artefacts
 from karl.stages.evaluate import evaluate
+from karl.stages.kinds import SEED_ROUND, SELECTED
 from karl.stages.label import label
 from karl.stages.seed import seed
 from karl.stages.select import select
@@ -158,12 +159,12 @@ def next_step(run: Work) -> Step | End:
     while ("evaluate", number) in done:
         number += 1
     if ("select", number) in done:
-        if len(run.artefacts.read_selected(number)) == 0:
+        if len(run.artefacts.read(SELECTED, number)) == 0:
             return End.POOL
         return Step(next(s for s in _ROUND_STAGES if (s, number) not in done), number)
     if number > budget.rounds:
         return End.ROUNDS
-    n_asked = sum(map(len, run.artefacts.asked_keys(number - 1)))
+    n_asked = sum(map(len, run.artefacts.asked(number - 1)))
     return End.LABELS if budget.labels_used_up(n_asked) else Step("select", number)
 
 

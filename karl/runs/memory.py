@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from karl.experiments import Experiment
-from karl.runs.record import StageRecord
+from karl.runs.manifest import StageRecord
 from karl.stages.artefacts import InMemory
 
 __all__ = ["MemoryRun"]

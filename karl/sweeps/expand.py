@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from karl.config.compose import combinations, compose_config
 from karl.errors import ConfigError, KarlError
-from karl.runs.names import default_name
+from karl.runs.changes import default_name
 
 __all__ = ["Job", "divide", "expand"]
 

@@ -13,10 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 
 from karl.config.compose import config_folder, search_path
-from karl.errors import ConfigError
+from karl.errors import ConfigError, KarlError
 from karl.sweeps.job import SWEEP_PID, THREADS, carry_out, is_alone
 
-__all__ = ["check_launcher", "launch"]
+__all__ = ["LauncherError", "check_launcher", "launch"]
 
 _GROUP = "hydra/launcher="
 _HINT = "See the overrides that begin with hydra, and Hydra's documentation."
@@ -26,6 +26,10 @@ _EXTRAS = {
     "submitit_slurm": "submitit",
     "ray": "ray",
 }
+
+
+class LauncherError(KarlError):
+    """A launcher that gave up, such as for a worker that was killed."""
 
 
 def launch(
@@ -51,6 +55,8 @@ def launch(
     ------
     ConfigError
         If Hydra does not know one of the overrides.
+    LauncherError
+        If the launcher itself fails, not one of the runs.
     """
     runs = ",".join(map(_quoted, folders))
     overrides = [
@@ -65,8 +71,13 @@ def launch(
     with _arguments(["--multirun", *overrides]), _environment(_launcher(of_hydra)):
         try:
             main(carry_out)()
+        except KarlError:
+            raise
         except HydraException as error:
             raise ConfigError(str(error), hint=_HINT) from error
+        except Exception as error:
+            told = f"the launcher gave up: {type(error).__name__}: {error}"
+            raise LauncherError(told) from error
 
 
 def check_launcher(of_hydra: Sequence[str], config_dir: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from karl.config.build import build_strategy
 from karl.config.compose import compose_config, group_options
 from karl.config.targets import check_targets, first_named, renamed
 from karl.errors import ConfigError
-from karl.runs.names import default_name
+from karl.runs.changes import default_name
 
 MODULE = """
 from dataclasses import dataclass as plain

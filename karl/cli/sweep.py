@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, RunsDir, SweepName
+from karl.cli.options import RUNS, ConfigDir, RunsDir, SweepName
 
 __all__ = ["sweep"]
-
-_RUNS = Path("runs")
 
 SweepOverrides = Annotated[
     list[str] | None,
@@ -26,7 +23,7 @@ SweepOverrides = Annotated[
 def sweep(
     overrides: SweepOverrides = None,
     name: SweepName = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Run every combination of several values, such as strategies, folds and seeds.

@@ -179,9 +179,9 @@ class Run:
         artefacts = {str(path.relative_to(self.folder)): hash_file(path) for path in written}
         done = StageRecord(stage, number, round(seconds, 3), artefacts)
         self.manifest.with_stage(done).write(self._manifest_file)
-        self.catch_up()
+        self._write_metrics()
 
-    def catch_up(self) -> None:
+    def _write_metrics(self) -> None:
         """Write `metrics.jsonl` anew, atomically.
 
         It is made from the evaluations each time, so that a run that was killed at
@@ -218,6 +218,8 @@ class Run:
             If the run was made by a version whose figures this one does not give.
         """
         self.settle(self.examine(seed_only=seed_only))
+        with self.locked():  # a process that was killed may have left them behind its stages
+            self._write_metrics()
 
     def examine(self, *, seed_only: bool = False) -> Manifest:
         """Find out what can be wrong; nothing is written. See `prepare`.

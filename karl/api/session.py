@@ -52,11 +52,6 @@ class Session:
     Its steps are those of the command line: `run` does everything, `seed` and `round` do a
     part, `select`, `label`, `train` and `evaluate` do a stage. Each goes on where the last
     one stopped, also after Ctrl-C, and does nothing where there is nothing left to do.
-
-    Parameters
-    ----------
-    run : Run or MemoryRun
-        Where it is carried out.
     """
 
     def __init__(self, run: Run | MemoryRun) -> None:

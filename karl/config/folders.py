@@ -22,26 +22,14 @@ def config_folder() -> Path:
 
 
 def existing_folder(config_dir: Path) -> Path:
-    """Return the absolute path of a folder with groups of the user's own.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
+    """Return the absolute path of a folder with the user's own groups, or raise a ConfigError."""
     if not config_dir.is_dir():
         raise ConfigError(f"--config-dir: there is no folder {config_dir}")
     return config_dir.resolve()
 
 
 def read_yaml(file: Path, hint: str | None = None) -> Any:
-    """Return what a YAML file holds, in which ${…} has no meaning.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read.
-    """
+    """Return what a YAML file holds, where ${…} has no meaning; else raise a ConfigError."""
     try:
         # OmegaConf's own reader takes forty times as long.
         return yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one

@@ -39,13 +39,7 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 def carry_out(job: DictConfig) -> None:
-    """Carry out the run that a job of a sweep is about.
-
-    Parameters
-    ----------
-    job : DictConfig
-        Composed from `conf/sweep.yaml`: the folder of a run that is prepared.
-    """
+    """Carry out a job, composed from `conf/sweep.yaml`: the run that was made in a folder."""
     launcher = HydraConfig.get().runtime.choices.get("hydra/launcher", "basic")
     sweep = int(os.environ.get(SWEEP_PID, os.getpid()))
     if launcher == _WORKERS and os.getpid() != sweep:  # a single worker is the sweep itself

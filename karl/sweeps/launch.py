@@ -81,13 +81,7 @@ def launch(
 
 
 def check_launcher(of_hydra: Sequence[str], config_dir: Path | None = None) -> None:
-    """Make sure that the overrides of Hydra itself can be composed.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such launcher, or one of its keys.
-    """
+    """Make sure that there is the launcher, and what else overrides of Hydra itself name."""
     overrides = ["run=none", "hydra.mode=MULTIRUN", *search_path(config_dir), *of_hydra]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):

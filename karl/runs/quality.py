@@ -20,7 +20,7 @@ from karl.runs.directory import Run
 from karl.runs.experiment import make_experiment
 from karl.stages.kinds import MEASURED_VOTES, QUALITY, SEED_ROUND
 
-__all__ = ["annotator_overrides", "compare_annotators", "measure"]
+__all__ = ["compare_annotators", "measure"]
 
 _GROUP = "llm"
 
@@ -66,7 +66,8 @@ def compare_annotators(
     Parameters
     ----------
     overrides : sequence of str
-        See `annotator_overrides`.
+        Every `llm=…` begins an annotator; `llm.…` after it are its own, all others are
+        common to all.
     n_gold : int
         Pairs.
     runs : Path
@@ -85,7 +86,7 @@ def compare_annotators(
     UsageError
         If fewer than two annotators are given.
     """
-    annotators = annotator_overrides(overrides)
+    annotators = _by_annotator(overrides)
     if len(annotators) < 2:
         raise UsageError(
             "a comparison needs two annotators or more",
@@ -107,17 +108,8 @@ def compare_annotators(
     }
 
 
-def annotator_overrides(overrides: Sequence[str]) -> dict[str, list[str]]:
-    """Divide overrides into those of each annotator.
-
-    Every `llm=…` begins an annotator; `llm.…` after it are its own, all others
-    are common to all.
-
-    Returns
-    -------
-    dict of str to list of str
-        All overrides of each annotator, by a name that tells it from the others.
-    """
+def _by_annotator(overrides: Sequence[str]) -> dict[str, list[str]]:
+    """Return all overrides of each annotator, by a name that tells it from the others."""
     common: list[str] = []
     own: list[list[str]] = []
     for override in overrides:

@@ -39,12 +39,8 @@ _DECIMALS: Final = 6
 def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
     """Score a round's model and measure the diversity of its training set.
 
-    Returns
-    -------
-    list of Path
-        The files written: what was predicted for every pair; and scores by
-        evaluation set, diversity and how many rows it was taken from, counts of
-        labels, cumulative usage.
+    The files written, which are returned, hold what was predicted for every pair; and scores by
+    evaluation set, diversity and how many rows it was taken from, counts of labels, usage so far.
     """
     model = artefacts.read(model_of(experiment.classifier), number)
     predict = experiment.predictor(model)

@@ -26,13 +26,10 @@ __all__ = ["label"]
 
 
 def label(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
-    """Annotate the selected pairs of a round, from 1; decide anew on the labels of all rounds.
+    """Annotate a round's selected pairs; decide anew on the labels of all rounds.
 
-    Returns
-    -------
-    list of Path
-        The files written: the round's votes, what they took, and the pairs of all rounds
-        that are accepted now.
+    The files written, which are returned, hold the round's votes, what they took, and the pairs
+    of all rounds that are accepted now.
     """
     pairs = artefacts.read(SELECTED, number).pairs
     annotation = experiment.llm.annotate(experiment.task(pairs))

@@ -19,13 +19,7 @@ __all__ = ["seed"]
 
 
 def seed(experiment: Experiment, artefacts: Artefacts, number: int = SEED_ROUND) -> list[Path]:
-    """Tune the classifier's hyperparameters and fit the seed model, that of round 0.
-
-    Returns
-    -------
-    list of Path
-        The files written: hyperparameters and model.
-    """
+    """Tune the classifier's hyperparameters and fit the seed model; return the files written."""
     parameters = _tuned(experiment)
     written = artefacts.write(HYPERPARAMETERS, number, parameters)
     model = experiment.fit(experiment.training_set(Accepted.none()), parameters, number)
@@ -54,5 +48,5 @@ def _tuned(experiment: Experiment) -> Parameters:
         with FileLock(stored.with_suffix(".lock")):  # one process searches, the others wait
             if not stored.exists():
                 write_json(stored, experiment.tune())
-    parameters: Parameters = read_json(stored)
+    parameters: Parameters = read_json(stored, hint="Remove it: it is made anew.")
     return parameters

@@ -12,13 +12,7 @@ __all__ = ["train"]
 
 
 def train(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
-    """Fit the model of a round, from 1, with the hyperparameters of the seed stage.
-
-    Returns
-    -------
-    list of Path
-        The files written: the model.
-    """
+    """Fit a round's model with the hyperparameters of the seed stage; return its files."""
     pairs = experiment.training_set(artefacts.accepted(number))
     model = experiment.fit(pairs, artefacts.read(HYPERPARAMETERS, SEED_ROUND), number)
     return artefacts.write(model_of(experiment.classifier), number, model)

@@ -55,8 +55,6 @@ def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> 
         Of the configuration, such as `sampler`.
     settings : Any
         Of a strategy, with strategies of the same group inside it at any depth.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------

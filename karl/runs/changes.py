@@ -53,8 +53,6 @@ def changed(
         Of a run; left as it is.
     changes : sequence of str
         Overrides of keys that may change; see `may_change`.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------

@@ -72,9 +72,6 @@ def compare_annotators(
         Pairs.
     runs : Path
         The folder of all runs, with the store of votes.
-    config_dir : Path, optional
-        With groups of the user's own.
-    watch : Watch
 
     Returns
     -------

@@ -39,8 +39,6 @@ def plan_sweep(
         Made from the overrides when left out.
     runs : Path
         The folder of all runs.
-    config_dir : Path, optional
-        With groups of the user's own.
     told : callable
         Is told how many of how many jobs are checked.
 

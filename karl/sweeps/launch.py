@@ -48,8 +48,6 @@ def launch(
         Hydra's own files of the sweep go there.
     of_hydra : sequence of str
         Overrides of Hydra itself, such as `hydra/launcher=joblib`.
-    config_dir : Path, optional
-        With options of the user's own, of Hydra's groups too.
 
     Raises
     ------
@@ -68,7 +66,7 @@ def launch(
     ]
     main = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="sweep")
     GlobalHydra.instance().clear()
-    with _arguments(["--multirun", *overrides]), _environment(_launcher(of_hydra)):
+    with _process_of_hydra(["--multirun", *overrides], _launcher(of_hydra)):
         try:
             main(carry_out)()
         except KarlError:
@@ -114,31 +112,22 @@ def _launcher(of_hydra: Sequence[str]) -> str:
 
 
 @contextmanager
-def _arguments(arguments: list[str]) -> Iterator[None]:
-    """Give Hydra the command line that its `main` reads."""
-    before = sys.argv
-    sys.argv = ["karl", *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
+def _process_of_hydra(arguments: Sequence[str], launcher: str) -> Iterator[None]:
+    """Be a process as Hydra's `main` expects it: with its command line, and errors raised.
 
-
-@contextmanager
-def _environment(launcher: str) -> Iterator[None]:
-    """Have Hydra raise errors; keep jobs that run beside each other to one thread each."""
+    Jobs that run beside each other keep to one thread each. Whatever is set already stays.
+    """
+    argv = sys.argv
     wanted = {"HYDRA_FULL_ERROR": "1"}
     if not is_alone(launcher):
         wanted |= dict.fromkeys(THREADS, "1")
-    changed = {name: value for name, value in wanted.items() if name not in os.environ}
-    changed[SWEEP_PID] = str(os.getpid())
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    added[SWEEP_PID] = str(os.getpid())
+    sys.argv = ["karl", *arguments]
+    os.environ.update(added)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        sys.argv = argv
+        for name in added:
+            del os.environ[name]

@@ -93,9 +93,6 @@ def find_run(
         nothing but limits of its budget given anew, means that run as it was configured.
     runs : Path
         The folder of all runs.
-    config_dir : Path, optional
-        With groups of the user's own.
-    watch : Watch
     stage : str, optional
         The stage that is to be carried out; any but the seed needs a run that exists.
 

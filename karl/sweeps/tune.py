@@ -49,8 +49,6 @@ class Search:
         Inner folds of the training pairs; every trial is run on each.
     metric : str
         One of `METRICS`, on the inner fold after the last round.
-    config_dir : Path, optional
-        With groups of the user's own.
     """
 
     overrides: tuple[str, ...]

@@ -31,7 +31,7 @@ from karl.runs.manifest import Manifest, StageRecord, check_version
 from karl.runs.metrics import metrics_rows
 from karl.stages.artefacts import InFolder
 
-__all__ = ["CONFIG_FILE", "Run"]
+__all__ = ["CONFIG_FILE", "Run", "there_is_none"]
 
 CONFIG_FILE: Final = "config.yaml"
 """The file that makes a folder a run."""
@@ -99,11 +99,7 @@ class Run:
         """
         file = folder / CONFIG_FILE
         if not file.exists():
-            existing = sorted(path.parent.name for path in folder.parent.glob(f"*/{CONFIG_FILE}"))
-            raise UsageError(
-                f"there is no run '{folder.name}' in {folder.parent}",
-                hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
-            )
+            raise there_is_none("run", folder, CONFIG_FILE)
         config = changed(_read_config(file), changes, config_dir)
         return cls(folder, config, watch, among=among, config_dir=config_dir)
 
@@ -330,6 +326,15 @@ class Run:
                 if self.experiment.same_everywhere
                 else "figures of its classifier or encoder may depend on that",
             )
+
+
+def there_is_none(kind: str, folder: Path, file: str) -> UsageError:
+    """Return the error that tells of a missing run or sweep, whose folder has a certain file."""
+    existing = sorted(path.parent.name for path in folder.parent.glob(f"*/{file}"))
+    return UsageError(
+        f"there is no {kind} '{folder.name}' in {folder.parent}",
+        hint=f"There are: {', '.join(existing)}." if existing else f"Start one: karl {kind}",
+    )
 
 
 def _read_config(file: Path) -> dict[str, Any]:

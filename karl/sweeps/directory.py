@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from karl.config.compose import compose_config
-from karl.errors import UsageError
 from karl.files import read_json, write_json
-from karl.runs.directory import CONFIG_FILE, Run
+from karl.runs.directory import CONFIG_FILE, Run, there_is_none
 from karl.runs.lock import held
 from karl.sweeps.expand import Job
 from karl.sweeps.opening import SWEEP_FILE, is_sweep
@@ -72,18 +71,13 @@ class Sweep:
             If its file cannot be read.
         """
         if not is_sweep(folder):
-            existing = sorted(path.parent.name for path in folder.parent.glob(f"*/{SWEEP_FILE}"))
-            raise UsageError(
-                f"there is no sweep '{folder.name}' in {folder.parent}",
-                hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl sweep",
-            )
+            raise there_is_none("sweep", folder, SWEEP_FILE)
 
         def make(values: dict[str, Any]) -> Sweep:
             jobs = {job["run"]: tuple(job["overrides"]) for job in values["jobs"]}
             return cls(folder, jobs, str(values["karl"]))
 
-        hint = "Restore it, or choose another --name."
-        sweep: Sweep = read_json(folder / SWEEP_FILE, make, hint=hint)
+        sweep: Sweep = read_json(folder / SWEEP_FILE, make)
         return sweep
 
     def write(self) -> None:

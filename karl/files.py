@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and hashing them."""
+"""Writing files so that a reader never sees half of one, reading them back, hashing them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from karl.errors import KarlError
 
 __all__ = ["atomic_path", "hash_file", "hash_json", "read_json", "write_json", "write_text"]
 
@@ -57,9 +59,31 @@ def write_json(target: Path, value: Any) -> None:
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Return the value in a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(
+    path: Path,
+    make: Callable[[Any], Any] = lambda value: value,
+    *,
+    hint: str = "Restore it, or start again under another --name.",
+) -> Any:
+    """Return what a JSON file holds.
+
+    Parameters
+    ----------
+    path : Path
+    make : callable
+        Makes the file's value into what is returned; may raise ValueError, KeyError or TypeError.
+    hint : str
+        What to do about a file that is missing or damaged.
+
+    Raises
+    ------
+    KarlError
+        If there is no such file, it is no JSON, or `make` has no use for it; it names the file.
+    """
+    try:
+        return make(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise KarlError(f"{path} cannot be read: {error}", hint=hint) from error
 
 
 def hash_file(path: Path) -> str:

@@ -25,7 +25,7 @@ from paper_findings import Finding, findings, verdicts
 from karl.files import write_text
 from karl.reports.study.collect import collect
 from karl.reports.study.report import Report, write_report
-from karl.stages.files import QUALITY
+from karl.stages.kinds import QUALITY
 from karl.sweeps.directory import Sweep
 from karl.version import __version__
 
@@ -82,7 +82,7 @@ def carry_out(name: str, part: Part, runs: Path, jobs: int) -> None:
     sweep = ["sweep", f"experiment={part.experiment}", *launcher, "--name", name, *place]
     subprocess.run([*KARL, *sweep], check=True)
     first = next(iter(Sweep.load(runs / name).jobs))
-    if not (runs / name / first / QUALITY).exists():
+    if not QUALITY.path(runs / name / first).exists():
         gold = ["label", "--gold", str(GOLD_PAIRS), "--name", f"{name}/{first}", *place]
         subprocess.run([*KARL, *gold], check=True, stdout=subprocess.DEVNULL)
 
@@ -144,7 +144,7 @@ def _quality(quality: Any) -> list[str]:
         f"The annotator against people, on {found['n_pairs']} training pairs with human labels: "
         f"{found['acceptance']:.0%} accepted, macro-F1 of the accepted labels on three relations "
         f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]{beside} "
-        f"(`{QUALITY}` of one run, `karl label --gold {GOLD_PAIRS}`)."
+        f"(`{QUALITY.file}` of one run, `karl label --gold {GOLD_PAIRS}`)."
     ]
 
 

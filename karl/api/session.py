@@ -22,7 +22,7 @@ from karl.encoders import Encoder
 from karl.errors import UsageError
 from karl.evaluation.record import MetricsRow
 from karl.experiments import Experiment
-from karl.labels import RELATION_NAMES, to_relations
+from karl.labels import RELATION_NAMES
 from karl.runs.directory import Run
 from karl.runs.loop import (
     End,
@@ -37,8 +37,8 @@ from karl.runs.loop import (
 from karl.runs.memory import MemoryRun
 from karl.runs.metrics import metrics_rows
 from karl.samplers import Pool, Sampler
-from karl.stages.artefacts import SEED_ROUND
-from karl.stages.select import candidate_pool, checked_choice
+from karl.stages.kinds import SEED_ROUND, accepted_columns, id_columns, model_of
+from karl.stages.select import candidate_pool, checked_choice, write_selected
 from karl.tracking import tracked
 
 __all__ = ["Session"]
@@ -52,11 +52,6 @@ class Session:
     Its steps are those of the command line: `run` does everything, `seed` and `round` do a
     part, `select`, `label`, `train` and `evaluate` do a stage. Each goes on where the last
     one stopped, also after Ctrl-C, and does nothing where there is nothing left to do.
-
-    Parameters
-    ----------
-    run : Run or MemoryRun
-        Where it is carried out.
     """
 
     def __init__(self, run: Run | MemoryRun) -> None:
@@ -132,7 +127,7 @@ class Session:
             taken = checked_choice(pool, chosen)
             if len(taken) == 0:
                 raise UsageError("no pair is chosen", hint="Such as: exp.select([0, 5, 17]).")
-            self._run.artefacts.write_selected(number, pool.pairs[taken], pool.categories[taken])
+            write_selected(self._run.artefacts, number, pool, taken)
             self._run.record("select", number, 0.0, [])
         return self
 
@@ -159,19 +154,10 @@ class Session:
     @property
     def labels(self) -> pl.DataFrame:
         """The labels that are accepted by now: ids, round, label, relation, weight."""
-        accepted = self._run.artefacts.read_accepted(self._last("label"))
-        ids = self.dataset.catalogue.ids
-        relations = np.array(RELATION_NAMES)[to_relations(accepted.labels)]
-        return pl.DataFrame(
-            {
-                "item_id_1": ids.gather(accepted.pairs[:, 0]),
-                "item_id_2": ids.gather(accepted.pairs[:, 1]),
-                "round": accepted.rounds,
-                "label": accepted.labels,
-                "relation": pl.Series(relations.tolist(), dtype=pl.String),
-                "weight": accepted.weights,
-            }
-        )
+        accepted = self._run.artefacts.accepted(self._last("label"))
+        ids = id_columns(self.dataset.catalogue, accepted.pairs)
+        table = pl.DataFrame(ids | accepted_columns(accepted))
+        return table.drop(RELATION_NAMES, strict=False)
 
     def candidates(self) -> Pool:
         """Return the candidates of the next round, as the sampler sees them.
@@ -194,7 +180,7 @@ class Session:
         """
         if not any(record.stage == "seed" for record in self._run.stages):
             raise UsageError("no model is fitted yet", hint="Do exp.seed() first.")
-        fitted = self._run.artefacts.read_model(self._last("train"), self.classifier)
+        fitted = self._run.artefacts.read(model_of(self.classifier), self._last("train"))
         return FittedModel(self.experiment, fitted)
 
     @property

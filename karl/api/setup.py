@@ -14,19 +14,17 @@ from karl.annotators import Annotator
 from karl.api.session import Session
 from karl.cards import Cards
 from karl.classifiers import Classifier
-from karl.config.build import GROUPS, TRACKING, build
+from karl.config.build import GROUPS, TRACKING
 from karl.config.compose import GROUPS_KEY, compose_config
 from karl.config.settings import Budget
 from karl.consensus import Consensus
 from karl.datasets import Dataset
 from karl.encoders import Encoder
 from karl.errors import UsageError
-from karl.experiments import Experiment
-from karl.llm.account import Account
+from karl.runs.experiment import make_experiment
 from karl.runs.memory import MemoryRun
-from karl.runs.names import VOTE_STORE
-from karl.runs.opening import find_run
 from karl.samplers import Sampler
+from karl.sweeps.opening import find_run
 from karl.tracking import tracker_of
 
 __all__ = ["experiment"]
@@ -169,12 +167,11 @@ def _in_memory(
             f"tracking={tracker}: an experiment in memory has nothing that could be tracked",
             hint="Give it a `name`.",
         )
-    strategies = build(config, config_dir) | objects
     named = {group: _name_of(value) for group, value in objects.items()}
-    strategies[GROUPS_KEY] = config[GROUPS_KEY] | named
+    more = objects | {GROUPS_KEY: config[GROUPS_KEY] | named}
     # A name of its own, so that its budget is not that of the experiments before it.
-    account = Account(f"python-{uuid4().hex}", runs_dir / VOTE_STORE, strategies["budget"])
-    return MemoryRun(Experiment(**strategies, account=account))
+    payer = f"python-{uuid4().hex}"
+    return MemoryRun(make_experiment(config, payer, runs_dir, config_dir=config_dir, **more))
 
 
 def _name_of(value: Any) -> str:

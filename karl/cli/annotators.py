@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, Name, Overrides, RunsDir
+from karl.cli.options import RUNS, ConfigDir, Name, Overrides, RunsDir
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "enrich", "estimate"]
 
-_RUNS = Path("runs")
 _SHORT = 90
 _NBSP = "\u00a0"  # keeps a number and its unit on one line
 
@@ -31,7 +30,7 @@ Gold = Annotated[
 def estimate(
     overrides: Overrides = None,
     name: Name = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
     gold: Gold = None,
 ) -> None:
@@ -44,7 +43,7 @@ def estimate(
     from rich.console import Console
 
     from karl.runs.estimate import forecast
-    from karl.runs.opening import find_run
+    from karl.sweeps.opening import find_run
 
     run = find_run(overrides or (), name, runs_dir, config_dir)
     found = forecast(run, gold)
@@ -61,7 +60,7 @@ def estimate(
 def enrich(
     overrides: Overrides = None,
     name: Name = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Have item cards written by a language model: cards=llm.
@@ -77,19 +76,19 @@ def enrich(
 
     from karl.cli.progress import open_display
     from karl.runs import enrich as enriching
-    from karl.runs.opening import find_run
+    from karl.sweeps.opening import find_run
 
     with open_display() as display:
         run = find_run(overrides or (), name, runs_dir, config_dir, display.watch)
-        found = enriching.enrich(run)
-    console, summary = Console(highlight=False, soft_wrap=True), found.summary
+        summary, cards, categories = enriching.enrich(run)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{summary.cards:,} of {summary.items:,} items have a card; {summary.majors:,} major and "
         f"{summary.fines:,} fine categories, {summary.uncategorised:,} items in none of them"
     )
-    console.print(f"Cards:      {found.cards}")
-    if found.categories is not None:
-        console.print(f"Categories: {found.categories}")
+    console.print(f"Cards:      {cards}")
+    if categories is not None:
+        console.print(f"Categories: {categories}")
 
 
 @app.command()
@@ -102,7 +101,7 @@ def compare(
         Path | None,
         typer.Option("--output", "-o", help="Write the table as Markdown.", show_default=False),
     ] = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Have several annotators label the same human-labelled pairs and compare them.
@@ -119,7 +118,7 @@ def compare(
     from karl.cli.progress import open_display
     from karl.files import write_text
     from karl.reports.quality import quality_markdown, quality_table
-    from karl.runs.compare import compare_annotators
+    from karl.runs.quality import compare_annotators
 
     with open_display() as display:
         found = compare_annotators(overrides or [], gold, runs_dir, config_dir, display.watch)
@@ -136,16 +135,8 @@ def _estimates(found: Forecast) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
-    for column in (
-        "answers",
-        "stored",
-        "calls",
-        "tokens in",
-        "tokens out",
-        "USD",
-        "at most",
-        "time",
-    ):
+    counts, costs = ("answers", "stored", "calls", "tokens in", "tokens out"), ("USD", "at most")
+    for column in (*counts, *costs, "time"):
         table.add_column(column, justify="right", vertical="bottom")
     for line in [*found.lines, found.total]:
         if line is found.total:
@@ -154,10 +145,7 @@ def _estimates(found: Forecast) -> Table:
             line.what,
             *(f"{n:,}" for n in (line.answers, line.stored, line.calls)),
             *(_thousands(n) for n in (line.tokens_in, line.tokens_out)),
-            *(
-                f"{usd:,.4f}" if usd < 1 else f"{usd:,.2f}"
-                for usd in (line.cost_usd, line.most_usd)
-            ),
+            *(_dollars(usd) for usd in (line.cost_usd, line.most_usd)),
             _duration(line.seconds),
         )
     return table

@@ -28,8 +28,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.seed, run.select, run.label, run.train, run.evaluate):
-    app.command()(command)
+app.command()(run.run)
+for stage in ("seed", "select", "label", "train", "evaluate"):
+    app.command(stage)(getattr(run, stage))
 app.command("round")(run.one_round)
 app.command()(sweep.sweep)
 app.command()(tune.tune)

@@ -27,8 +27,8 @@ def status(
     from rich.text import Text
 
     from karl.cli.overview import jobs_overview, overview
-    from karl.runs.names import sweep_folder
     from karl.sweeps.directory import Sweep
+    from karl.sweeps.opening import sweep_folder
 
     problems: list[str] = []
     columns = ["run", "round", "last stage", "LLM labels", "macro-F1"]
@@ -84,16 +84,15 @@ def report(
     from karl.cli.show_study import show_study
     from karl.reports.study.collect import collect
     from karl.reports.study.report import parse_targets, report_folder, write_report
-    from karl.runs.directory import Run
-    from karl.runs.names import SWEEP_FILE, run_folder
+    from karl.sweeps.opening import is_sweep, load_run, run_folder
 
     folders = [run_folder(runs_dir, name) for name in names]
     targets = parse_targets(target or ())
     written = write_report(
         collect(folders, config_dir), report_folder(runs_dir, folders, out), targets
     )
-    if len(folders) == 1 and not (folders[0] / SWEEP_FILE).exists():
-        show_results(Run.load(folders[0]))
+    if len(folders) == 1 and not is_sweep(folders[0]):
+        show_results(load_run(folders[0]))
     else:
         show_study(written)
     typer.echo(f"Page:    {written.page}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-__all__ = ["ConfigDir", "Name", "Overrides", "RunsDir", "SweepName"]
+__all__ = ["RUNS", "ConfigDir", "Name", "Overrides", "RunsDir", "SweepName"]
+
+RUNS: Final = Path("runs")
+"""Where runs are kept if nothing else is said."""
 
 Overrides = Annotated[
     list[str] | None,

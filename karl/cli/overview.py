@@ -7,8 +7,8 @@ from pathlib import Path
 from karl.errors import KarlError
 from karl.reports.curves import read_metrics
 from karl.runs.directory import Run
-from karl.runs.names import SWEEP_FILE
 from karl.sweeps.directory import Sweep
+from karl.sweeps.opening import SWEEP_FILE
 
 __all__ = ["jobs_overview", "overview"]
 

@@ -21,7 +21,7 @@ from karl.llm import account
 from karl.runs.directory import Run
 from karl.runs.loop import Step
 from karl.runs.metrics import metrics_rows
-from karl.stages.artefacts import SEED_ROUND
+from karl.stages.kinds import SEED_ROUND
 
 __all__ = ["Display", "open_display"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from karl.cli.opening import open_run
-from karl.cli.options import ConfigDir, Name, Overrides, RunsDir
+from karl.cli.options import RUNS, ConfigDir, Name, Overrides, RunsDir
 
 if TYPE_CHECKING:
     from karl.cli.progress import Display
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "label", "one_round", "run", "seed", "select", "train"]
 
-_RUNS = Path("runs")
-
 
 def run(
     overrides: Overrides = None,
     name: Name = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Run an experiment to its end, or go on with one that was interrupted.
@@ -43,7 +41,7 @@ def run(
     from karl.tracking import tracked
 
     with open_display() as display:
-        opened = open_run(display, overrides, name, runs_dir, config_dir)
+        opened = _open(display, overrides, name, runs_dir, config_dir)
         # The report is drawn before tracking ends, which uploads it.
         with tracked(opened, display.follow(opened)) as observer:
             try:
@@ -59,7 +57,7 @@ def run(
 def one_round(
     overrides: Overrides = None,
     name: Name = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Do one round of a run: what is left of the current one, or the next."""
@@ -68,7 +66,7 @@ def one_round(
     from karl.tracking import tracked
 
     with open_display() as display:
-        opened = open_run(display, overrides, name, runs_dir, config_dir)
+        opened = _open(display, overrides, name, runs_dir, config_dir)
         with tracked(opened, display.follow(opened)) as observer:
             end = run_round(opened, observer)
             if end is not None:
@@ -77,30 +75,33 @@ def one_round(
             _show_results(display, opened)
 
 
-def seed(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = _RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
-    """Start a run: tune and fit the seed model on human labels, evaluate it."""
-    _stage("seed", overrides, name, runs_dir, config_dir)
+def _stage_command(stage: str, told: str) -> Callable[..., None]:
+    """Return the command that does one stage of a run; `told` is its help."""
+
+    def command(
+        overrides: Overrides = None,
+        name: Name = None,
+        runs_dir: RunsDir = RUNS,
+        config_dir: ConfigDir = None,
+    ) -> None:
+        _do_stage(stage, overrides, name, runs_dir, config_dir)
+
+    command.__doc__ = told
+    return command
 
 
-def select(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = _RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
-    """Select the pairs that the next round has labelled."""
-    _stage("select", overrides, name, runs_dir, config_dir)
+seed = _stage_command(
+    "seed", "Start a run: tune and fit the seed model on human labels, evaluate it."
+)
+select = _stage_command("select", "Select the pairs that the next round has labelled.")
+train = _stage_command("train", "Train on the human labels and all accepted LLM labels.")
+evaluate = _stage_command("evaluate", "Evaluate the last model on every evaluation set.")
 
 
 def label(
     overrides: Overrides = None,
     name: Name = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
     gold: Annotated[
         int | None,
@@ -118,37 +119,10 @@ def label(
     With --gold N the annotator is measured too, at any point of a run: accuracy,
     macro-F1, agreement of votes and cost on N pairs that people labelled.
     """
-    _stage("label", overrides, name, runs_dir, config_dir, gold)
+    _do_stage("label", overrides, name, runs_dir, config_dir, gold)
 
 
-def train(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = _RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
-    """Train on the human labels and all accepted LLM labels."""
-    _stage("train", overrides, name, runs_dir, config_dir)
-
-
-def evaluate(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = _RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
-    """Evaluate the last model on every evaluation set."""
-    _stage("evaluate", overrides, name, runs_dir, config_dir)
-
-
-def _show_results(display: Display, run: Run) -> None:
-    from karl.cli.show import show_results
-
-    display.stand_aside()
-    show_results(run)
-
-
-def _stage(
+def _do_stage(
     stage: str,
     overrides: list[str] | None,
     name: str | None,
@@ -163,7 +137,7 @@ def _stage(
     from karl.tracking import tracked
 
     with open_display() as display:
-        opened = open_run(display, overrides, name, runs_dir, config_dir, stage)
+        opened = _open(display, overrides, name, runs_dir, config_dir, stage)
         if gold is not None:
             measure(opened, gold)
             display.stand_aside()
@@ -180,3 +154,28 @@ def _stage(
             typer.echo(f"Nothing to do: {outcome.value}.")
         case Step():
             typer.echo(f"Nothing to do: next is stage '{outcome.stage}' of round {outcome.round}.")
+
+
+def _open(
+    display: Display,
+    overrides: list[str] | None,
+    name: str | None,
+    runs_dir: Path,
+    config_dir: Path | None,
+    stage: str | None = None,
+) -> Run:
+    """Open a run by its name or its configuration (see `find_run`), check both, and make it."""
+    from karl.sweeps.opening import find_run
+    from karl.tracking import tracker_of
+
+    opened = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)
+    tracker_of(opened).check()
+    opened.prepare(seed_only=stage == "seed")
+    return opened
+
+
+def _show_results(display: Display, opened: Run) -> None:
+    from karl.cli.show import show_results
+
+    display.stand_aside()
+    show_results(opened)

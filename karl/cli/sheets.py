@@ -89,11 +89,11 @@ def _waiting(name: str, runs_dir: Path, config_dir: Path | None) -> tuple[Human,
     """Return whom a run has for an annotator, and the pairs that it waits to have labelled."""
     from karl.annotators.human import Human
     from karl.errors import UsageError
-    from karl.runs.directory import Run
     from karl.runs.loop import Step, next_step
-    from karl.runs.names import run_folder
+    from karl.stages.kinds import SELECTED
+    from karl.sweeps.opening import load_run, run_folder
 
-    run = Run.load(run_folder(runs_dir, name), config_dir=config_dir)
+    run = load_run(run_folder(runs_dir, name), config_dir=config_dir)
     human = run.experiment.llm
     if not isinstance(human, Human):
         raise UsageError(
@@ -110,5 +110,5 @@ def _waiting(name: str, runs_dir: Path, config_dir: Path | None) -> tuple[Human,
             f"round {step.round}",
             hint=f"Run: karl {step.stage} --name {name}",
         )
-    pairs = run.artefacts.read_selected(step.round)
+    pairs = run.artefacts.read(SELECTED, step.round).pairs
     return human, run.experiment.task(pairs)

@@ -11,7 +11,7 @@ from karl.reports.plot import plot_learning_curve
 from karl.reports.quality import confusion_table, quality_table
 from karl.reports.table import rounds_table, summary_lines
 from karl.runs.directory import Run
-from karl.stages.files import QUALITY
+from karl.stages.kinds import QUALITY
 
 __all__ = ["show_quality", "show_results"]
 
@@ -39,7 +39,7 @@ def show_results(run: Run) -> None:
 
 def show_quality(run: Run) -> None:
     """Print how good the labels of a run's annotator are, if that was measured."""
-    file = run.folder / QUALITY
+    file = QUALITY.path(run.folder)
     if not file.exists():
         return
     console = Console()

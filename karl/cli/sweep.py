@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, RunsDir, SweepName
+from karl.cli.options import RUNS, ConfigDir, RunsDir, SweepName
 
 __all__ = ["sweep"]
-
-_RUNS = Path("runs")
 
 SweepOverrides = Annotated[
     list[str] | None,
@@ -26,7 +23,7 @@ SweepOverrides = Annotated[
 def sweep(
     overrides: SweepOverrides = None,
     name: SweepName = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Run every combination of several values, such as strategies, folds and seeds.
@@ -42,11 +39,11 @@ def sweep(
     karl sweep experiment=fbl_names hydra/launcher=joblib --name fbl-names
     """
     from karl.cli.sweep_display import open_sweep_display, print_summary
-    from karl.sweeps.carry_out import carry_out_sweep, open_sweep
+    from karl.sweeps.carry_out import carry_out_sweep, plan_sweep
 
     with open_sweep_display() as display:
-        opened = open_sweep(overrides or [], name, runs_dir, config_dir, display.checked)
-        trouble = carry_out_sweep(opened, display.follow)
-    print_summary(opened.sweep)
+        plan = plan_sweep(overrides or [], name, runs_dir, config_dir, display.checked)
+        trouble = carry_out_sweep(plan, display.follow)
+    print_summary(plan.sweep)
     if trouble is not None:
         raise trouble

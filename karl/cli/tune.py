@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, RunsDir, SweepName
+from karl.cli.options import RUNS, ConfigDir, RunsDir, SweepName
 
 __all__ = ["tune"]
-
-_RUNS = Path("runs")
 
 
 def tune(
@@ -37,7 +34,7 @@ def tune(
             "recall_macro, or f1_RELATION.",
         ),
     ] = "macro_f1",
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Search for the values with which runs do best on held-out training pairs.
@@ -53,7 +50,7 @@ def tune(
     from karl.cli.sweep_display import open_sweep_display
     from karl.cli.tune_display import show_best, trial_line
     from karl.errors import UsageError
-    from karl.runs.names import sweep_folder
+    from karl.sweeps.opening import sweep_folder
     from karl.sweeps.tune import METRICS, Search
     from karl.sweeps.tune import tune as carry_out
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from karl.sweeps.directory import SEARCH_FILE
+from karl.sweeps.carry_out import SEARCH_FILE
 from karl.sweeps.expand import divide
 from karl.sweeps.space import search_space
 from karl.sweeps.tune import Search, Trial

@@ -31,8 +31,6 @@ def build(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, A
     ----------
     config : dict
         What `compose_config` returned, or a run's `config.yaml`.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Returns
     -------

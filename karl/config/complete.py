@@ -31,8 +31,6 @@ def completed(config: Mapping[str, Any], config_dir: Path | None = None) -> dict
     ----------
     config : mapping
         The seed and the settings of each group; none of them need be valid.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------

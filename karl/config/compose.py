@@ -12,11 +12,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import (
-    HydraException,
-    MissingConfigException,
-    OverrideParseException,
-)
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -176,13 +172,7 @@ def search_path(extra: Path | None) -> list[str]:
 
 
 def parse_overrides(overrides: Sequence[str]) -> list[Override]:
-    """Parse overrides as Hydra does.
-
-    Raises
-    ------
-    ConfigError
-        If one is malformed.
-    """
+    """Parse overrides as Hydra does; a ConfigError if one is malformed."""
     try:
         return OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
@@ -196,16 +186,7 @@ def parse_overrides(overrides: Sequence[str]) -> list[Override]:
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the values of a nested configuration by their dotted keys.
 
-    Parameters
-    ----------
-    config : dict
-        Nested dicts; lists count as values.
-    prefix : str
-        Put before every key.
-
-    Returns
-    -------
-    dict of str to value
+    Lists count as values; `prefix` is put before every key.
     """
     flat: dict[str, Any] = {}
     for key, value in config.items():

@@ -11,14 +11,7 @@ __all__ = ["identity"]
 def identity(value: Any) -> Any:
     """Return a strategy's class and configuration as a JSON value.
 
-    Parameters
-    ----------
-    value : dataclass instance, or a plain value inside one
-
-    Returns
-    -------
-    dict, list, str, float, int, bool or None
-        Equal for strategies that do the same.
+    It is equal for strategies that do the same.
     """
     if is_dataclass(value) and not isinstance(value, type):
         name = f"{type(value).__module__}.{type(value).__qualname__}"

@@ -35,13 +35,7 @@ class Budget:
     tokens: int | None = Field(default=None, ge=0)
 
     def allowance(self, asked: int) -> int | None:
-        """Return how many pairs the next round may ask for; None: no limit.
-
-        Parameters
-        ----------
-        asked : int
-            Pairs sent to the annotator so far.
-        """
+        """Return how many pairs the next round may ask for after so many; None: no limit."""
         left = None if self.labels is None else max(0, self.labels - asked)
         limits = [limit for limit in (left, self.labels_per_round) if limit is not None]
         return min(limits, default=None)

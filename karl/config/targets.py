@@ -15,9 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from karl.config.folders import config_folder, existing_folder
+from karl.config.folders import config_folder, existing_folder, read_yaml
 from karl.errors import ConfigError
 
 __all__ = [
@@ -35,7 +33,6 @@ ENTRY_POINTS: Final = "karl.strategies"
 """Group of the entry points by which installed packages name modules with strategies."""
 
 _OWN: Final = "karl"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> None:
@@ -47,8 +44,6 @@ def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> 
         Of the configuration, such as `sampler`.
     settings : Any
         Of a strategy, with strategies of the same group inside it at any depth.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------
@@ -144,10 +139,7 @@ def _own_targets(group: str) -> frozenset[str]:
 def _targets_in(folder: Path, group: str) -> Iterator[str]:
     """Give what the options of a group in a folder name as targets, at any depth."""
     for file in sorted((folder / group).rglob("*.yaml")):
-        try:
-            content = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from error
+        content = read_yaml(file)
         # An option that chooses options of other groups too has its own settings under its group.
         own = content.get(group, content) if isinstance(content, dict) else content
         yield from (target for _, target in _named(group, own) if isinstance(target, str))

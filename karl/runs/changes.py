@@ -1,4 +1,4 @@
-"""What may change in the configuration of a run that exists, and how it is changed."""
+"""What may change in the configuration of a run; what may not gives it its hash and name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.llm.backend import Transport
 
-__all__ = ["changed", "fixed_hash", "is_changeable", "may_change"]
+__all__ = ["changed", "default_name", "fixed_hash", "is_changeable", "may_change"]
 
 # Limits and transport: raising or changing them does not touch what is done.
 _BUDGETS = ("rounds", "labels", "usd", "calls", "tokens")
@@ -53,8 +53,6 @@ def changed(
         Of a run; left as it is.
     changes : sequence of str
         Overrides of keys that may change; see `may_change`.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------
@@ -101,3 +99,18 @@ def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str
     """Hash a configuration without the keys that may change during a run, but for some."""
     values = flatten(first_named(config))
     return hash_json({k: v for k, v in values.items() if k in distinguish or not is_changeable(k)})
+
+
+def default_name(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
+    """Return a name that is the same whenever the configuration is.
+
+    Parameters
+    ----------
+    config : dict
+        The composed configuration.
+    distinguish : collection of str
+        Keys that tell runs apart here although they may change during a run, such
+        as `budget.labels` where several values of it are compared.
+    """
+    choices = config[GROUPS_KEY]
+    return f"{choices.get('data')}-{choices.get('sampler')}-{fixed_hash(config, distinguish)[:8]}"

@@ -9,37 +9,38 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from karl.config.build import GROUPS, TRACKING, build
+from karl.config.build import GROUPS, TRACKING
 from karl.config.compose import GROUPS_KEY, differences
+from karl.config.folders import read_yaml
 from karl.config.former import in_present_terms
 from karl.datasets import Dataset
-from karl.errors import ConfigError, KarlError, UsageError
+from karl.errors import ConfigError, UsageError
 from karl.experiments import Experiment
 from karl.files import hash_file, write_text
-from karl.llm.account import Account, Watch, silent
+from karl.llm.account import Watch, silent
 from karl.memo import Memo
 from karl.numerics import Machine
 from karl.runs.changes import changed, fixed_hash, is_changeable
+from karl.runs.experiment import make_experiment
 from karl.runs.lock import held
-from karl.runs.manifest import Manifest
+from karl.runs.manifest import Manifest, StageRecord, check_version
 from karl.runs.metrics import metrics_rows
-from karl.runs.names import SWEEP_FILE, VOTE_STORE
-from karl.runs.record import StageRecord
-from karl.runs.versions import check_version
-from karl.stages.files import InFolder
+from karl.stages.artefacts import InFolder
 
-__all__ = ["Run"]
+__all__ = ["CONFIG_FILE", "Run", "there_is_none"]
+
+CONFIG_FILE: Final = "config.yaml"
+"""The file that makes a folder a run."""
 
 _log = logging.getLogger(__name__)
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 # Runs made before there was tracking told nobody.
-_NO_TRACKING = {"_target_": "karl.tracking.none.NoTracking"}
+_NO_TRACKING: Final = {"_target_": "karl.tracking.none.NoTracking"}
+_DAMAGED: Final = "Restore it, or choose another --name."
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +57,9 @@ class Run:
     patience_s : float
         How long to wait for another process that works on the run; negative: until
         it is done.
-    beside : Path, optional
-        The folder of all runs; found by itself once the run, or its sweep, is made.
+    among : Path, optional
+        The folder of all runs, where they share their votes; the one that the run's own
+        folder is in when left out.
     memo : Memo
         Data sets that were read; handed in, it is shared between runs.
     config_dir : Path, optional
@@ -68,7 +70,7 @@ class Run:
     config: dict[str, Any]
     watch: Watch = silent
     patience_s: float = 0
-    beside: Path | None = None
+    among: Path | None = None
     memo: Memo[Dataset] = field(default_factory=Memo)
     config_dir: Path | None = None
 
@@ -79,45 +81,36 @@ class Run:
         changes: Sequence[str] = (),
         watch: Watch = silent,
         config_dir: Path | None = None,
+        among: Path | None = None,
     ) -> Run:
         """Open a run that exists, with the configuration it was started with.
 
         Parameters
         ----------
-        folder : Path
         changes : sequence of str
             Overrides of keys that may change; see `may_change`.
-        watch : Watch
-        config_dir : Path, optional
-            With groups of the user's own.
 
         Raises
         ------
         UsageError
             If there is no such run.
+        ConfigError
+            If its configuration cannot be read.
         """
-        file = folder / "config.yaml"
-        _refuse_sweep(folder)
+        file = folder / CONFIG_FILE
         if not file.exists():
-            existing = sorted(path.parent.name for path in folder.parent.glob("*/config.yaml"))
-            raise UsageError(
-                f"there is no run '{folder.name}' in {folder.parent}",
-                hint=f"There are: {', '.join(existing)}." if existing else "Start one: karl run",
-            )
-        config = changed(read_config(file), changes, config_dir)
-        return cls(folder, config, watch, config_dir=config_dir)
+            raise there_is_none("run", folder, CONFIG_FILE)
+        config = changed(_read_config(file), changes, config_dir)
+        return cls(folder, config, watch, among=among, config_dir=config_dir)
 
     @property
     def runs(self) -> Path:
-        """The folder of all runs, where they share their votes."""
-        if self.beside is not None:
-            return self.beside
-        parent = self.folder.parent
-        return parent.parent if (parent / SWEEP_FILE).exists() else parent
+        """The folder of all runs."""
+        return self.among or self.folder.parent
 
     @property
     def name(self) -> str:
-        """The name of the run: `NAME`, or `SWEEP/NAME`."""
+        """The name of the run: where it is in the folder of all runs."""
         return str(self.folder.relative_to(self.runs))
 
     @cached_property
@@ -130,10 +123,14 @@ class Run:
             If the run was made by a version whose figures this one does not give.
         """
         self._check_version()
-        strategies = build(self.config, self.config_dir)
-        store = self.runs / VOTE_STORE
-        account = Account(self.name, store, strategies["budget"], self.watch)
-        return Experiment(**strategies, account=account, memo=self.memo)
+        return make_experiment(
+            self.config,
+            self.name,
+            self.runs,
+            config_dir=self.config_dir,
+            watch=self.watch,
+            memo=self.memo,
+        )
 
     @cached_property
     def artefacts(self) -> InFolder:
@@ -154,23 +151,16 @@ class Run:
         KarlError
             If it cannot be read.
         """
-        path = self.folder / "manifest.json"
-        try:
-            return Manifest.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KarlError(
-                f"{path} cannot be read: {error}",
-                hint="Restore it, or start again under another --name.",
-            ) from error
+        return Manifest.read(self._manifest_file)
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest."""
-        manifest.write(self.folder / "manifest.json")
+    @property
+    def _manifest_file(self) -> Path:
+        return self.folder / "manifest.json"
 
     @property
     def stages(self) -> list[StageRecord]:
         """The stages that are done, in their order."""
-        return self.manifest.stages
+        return self.manifest.stages if self.exists else []
 
     def command(self, stage: str) -> str:
         """Return the command that carries out a stage."""
@@ -184,10 +174,10 @@ class Run:
         """
         artefacts = {str(path.relative_to(self.folder)): hash_file(path) for path in written}
         done = StageRecord(stage, number, round(seconds, 3), artefacts)
-        self.write_manifest(self.manifest.with_stage(done))
-        self.catch_up()
+        self.manifest.with_stage(done).write(self._manifest_file)
+        self._write_metrics()
 
-    def catch_up(self) -> None:
+    def _write_metrics(self) -> None:
         """Write `metrics.jsonl` anew, atomically.
 
         It is made from the evaluations each time, so that a run that was killed at
@@ -198,13 +188,7 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from working on the run.
-
-        Raises
-        ------
-        UsageError
-            If another process does.
-        """
+        """Keep other processes from working on the run; a UsageError if one does."""
         with held(self.folder, "working on the run", self.patience_s):
             yield
 
@@ -230,6 +214,8 @@ class Run:
             If the run was made by a version whose figures this one does not give.
         """
         self.settle(self.examine(seed_only=seed_only))
+        with self.locked():  # a process that was killed may have left them behind its stages
+            self._write_metrics()
 
     def examine(self, *, seed_only: bool = False) -> Manifest:
         """Find out what can be wrong; nothing is written. See `prepare`.
@@ -239,11 +225,10 @@ class Run:
         Manifest
             Of the run as it would be made now.
         """
-        _refuse_sweep(self.folder)
         self._check_version()  # before its keys are compared: it may have had others
-        if self._exists:
+        if self.exists:
             self._check_config()
-        annotates = self.experiment.budget.rounds > 0 and not (seed_only or self.is_complete)
+        annotates = self.experiment.budget.rounds > 0 and not (seed_only or self._is_complete)
         if annotates:
             self.experiment.llm.check()  # before cards are paid for
         manifest = Manifest(
@@ -262,38 +247,42 @@ class Run:
         """Make the folder of a run that was examined; see `prepare`."""
         with self.locked():
             # Asked again: another process may have made the run meanwhile.
-            if self._exists:
+            if self.exists:
                 self._check_config()
                 self._check_files(manifest)
             else:
                 # The configuration goes last: where it is, the run exists.
-                self.write_manifest(manifest)
+                manifest.write(self._manifest_file)
             text = yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True)
-            write_text(self.folder / "config.yaml", text)
+            write_text(self.folder / CONFIG_FILE, text)
 
     @property
-    def _exists(self) -> bool:
-        return (self.folder / "config.yaml").exists()
+    def exists(self) -> bool:
+        """Whether the run was made."""
+        return (self.folder / CONFIG_FILE).exists()
 
     @property
     def is_made(self) -> bool:
         """Whether the folder holds this very configuration, limits included."""
-        return self._exists and Run.load(self.folder).config == self.config
+        return self.exists and self._made_with == self.config
 
     @property
-    def is_complete(self) -> bool:
+    def _made_with(self) -> dict[str, Any]:
+        return _read_config(self.folder / CONFIG_FILE)
+
+    @property
+    def _is_complete(self) -> bool:
         """Whether all rounds are done: a key is needed no more."""
-        return self._exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
+        return self.exists and self.manifest.done("evaluate", self.experiment.budget.rounds)
 
     def _check_version(self) -> None:
-        if self._exists:
+        if self.exists:
             check_version(self.name, self.manifest.karl)
 
     def _check_config(self) -> None:
-        changed = differences(Run.load(self.folder).config, self.config)
         lines = [
             f"  {key}: {_shown(old)} → {_shown(new)}"
-            for key, (old, new) in changed.items()
+            for key, (old, new) in differences(self._made_with, self.config).items()
             if not is_changeable(key)
         ]
         if lines:
@@ -322,10 +311,10 @@ class Run:
         elif now.prompt_sha256 is not None:  # a run that began with the seed alone
             manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
         manifest.verify(self.folder)
-        if not self.is_complete:  # else nothing more is computed
+        if not self._is_complete:  # else nothing more is computed
             self._tell_of_another_machine(manifest.machines, now.machines)
             manifest = manifest.on(now.machines[-1])
-        self.write_manifest(manifest)
+        manifest.write(self._manifest_file)
 
     def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
         if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):
@@ -339,29 +328,24 @@ class Run:
             )
 
 
-def read_config(file: Path) -> dict[str, Any]:
-    """Return the configuration in a run's `config.yaml`.
+def there_is_none(kind: str, folder: Path, file: str) -> UsageError:
+    """Return the error that tells of a missing run or sweep, whose folder has a certain file."""
+    existing = sorted(path.parent.name for path in folder.parent.glob(f"*/{file}"))
+    return UsageError(
+        f"there is no {kind} '{folder.name}' in {folder.parent}",
+        hint=f"There are: {', '.join(existing)}." if existing else f"Start one: karl {kind}",
+    )
 
-    Raises
-    ------
-    ConfigError
-        If it cannot be read, or lacks a group.
-    """
-    try:
-        # OmegaConf's own reader takes forty times as long, and would give ${…} a meaning.
-        config = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{file} cannot be read: {error}", hint="Restore it, or choose another --name."
-        ) from error
+
+def _read_config(file: Path) -> dict[str, Any]:
+    """Return the configuration in a run's file, a ConfigError if it is none."""
+    config = read_yaml(file, hint=_DAMAGED)
     if isinstance(config, dict):
         config.setdefault(TRACKING, dict(_NO_TRACKING))
     keys = {*GROUPS, TRACKING, GROUPS_KEY, "seed"}
     whole = isinstance(config, dict) and keys <= config.keys() and _is_plain(config)
     if not whole or not isinstance(config[GROUPS_KEY], dict):
-        raise ConfigError(
-            f"{file} is no whole configuration", hint="Restore it, or choose another --name."
-        )
+        raise ConfigError(f"{file} is no whole configuration", hint=_DAMAGED)
     return in_present_terms(config)
 
 
@@ -372,14 +356,6 @@ def _is_plain(config: dict[str, Any]) -> bool:
     except (TypeError, ValueError, RecursionError):  # dates, bytes, what holds itself
         return False
     return True
-
-
-def _refuse_sweep(folder: Path) -> None:
-    if (folder / SWEEP_FILE).exists():
-        raise UsageError(
-            f"'{folder.name}' is a sweep of several runs",
-            hint=f"Name one of them, SWEEP/RUN; `karl status {folder.name}` lists them.",
-        )
 
 
 def _shown(value: Any) -> str:

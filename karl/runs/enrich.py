@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from karl.cards.llm import LLMCards
@@ -10,35 +9,25 @@ from karl.cards.tables import Summary, summarise, write_cards
 from karl.errors import UsageError
 from karl.runs.directory import Run
 
-__all__ = ["Enriched", "enrich"]
+__all__ = ["enrich"]
 
 
-@dataclass(frozen=True)
-class Enriched:
-    """What came of having cards written.
-
-    Parameters
-    ----------
-    summary : Summary
-    cards : Path
-        The table of cards, which `cards=recorded cards.path=…` reads.
-    categories : Path, optional
-        The list of categories, which `cards.categories=…` reads; None where the
-        catalogue's own are kept.
-    """
-
-    summary: Summary
-    cards: Path
-    categories: Path | None
-
-
-def enrich(run: Run) -> Enriched:
+def enrich(run: Run) -> tuple[Summary, Path, Path | None]:
     """Have all cards written that are missing, and the results as tables.
 
     Parameters
     ----------
     run : Run
         Need not exist; it pays for the cards and its folder gets the tables.
+
+    Returns
+    -------
+    summary : Summary
+    cards : Path
+        The table of cards, which `cards=recorded cards.path=…` reads.
+    categories : Path or None
+        The list of categories, which `cards.categories=…` reads; None where the
+        catalogue's own are kept.
 
     Raises
     ------
@@ -58,4 +47,4 @@ def enrich(run: Run) -> Enriched:
     categories = cards.category_list(dataset, account)
     if categories is not None:
         categories.write(listed)
-    return Enriched(summarise(catalogue), table, None if categories is None else listed)
+    return summarise(catalogue), table, None if categories is None else listed

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, field, replace
 
 from karl.cards import Cards
 from karl.datasets import Catalogue, Dataset, LabelledPairs
@@ -15,30 +11,25 @@ from karl.llm.account import Account
 from karl.llm.estimate import Estimate
 from karl.runs.directory import Run
 from karl.samplers import PastRound
-from karl.stages.artefacts import SEED_ROUND
-from karl.stages.files import InFolder
+from karl.stages.artefacts import InFolder
+from karl.stages.kinds import SEED_ROUND, SELECTED
 
 __all__ = ["Forecast", "forecast"]
 
 
+@dataclass(frozen=True)
 class Forecast:
-    """Estimates of what is left, and what they rest on.
+    """Estimates of what is left.
 
-    Attributes
+    Parameters
     ----------
     lines : list of Estimate
     notes : list of str
         What the lines rest on.
     """
 
-    def __init__(self) -> None:
-        self.lines: list[Estimate] = []
-        self.notes: list[str] = []
-
-    def add(self, line: Estimate | None, what: str) -> None:
-        """Add an estimate under a name of its own, if there is one."""
-        if line is not None:
-            self.lines.append(replace(line, what=what))
+    lines: list[Estimate] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> Estimate:
@@ -66,22 +57,25 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
         Empty where nothing costs anything.
     """
     found = Forecast()
-    experiment = _with_cards(run, found)
-    llm, rounds = experiment.llm, experiment.budget.rounds
+    experiment = _with_cards(run.experiment, found)
+    llm = experiment.llm
     if not llm.costs:
         return found
-    artefacts = InFolder(run.folder, experiment.dataset.catalogue)
     if n_gold is not None:
-        gold = experiment.gold(n_gold)
-        found.add(llm.estimate(experiment.task(gold.items)), "gold pairs")
-    number, pairs = _open_selection(run, artefacts)
-    if pairs is not None:
-        found.add(llm.estimate(experiment.task(pairs)), f"round {number}")
+        gold = llm.estimate(experiment.task(experiment.gold(n_gold).items))
+        found.lines.extend([] if gold is None else [replace(gold, what="gold pairs")])
+    artefacts = InFolder(run.folder, experiment.dataset.catalogue)
+    done = {(stage.stage, stage.round) for stage in run.stages}
+    number = SEED_ROUND + 1
+    while ("label", number) in done:
+        number += 1
+    if ("select", number) in done:
+        selected = llm.estimate(experiment.task(artefacts.read(SELECTED, number).pairs))
+        found.lines.extend([] if selected is None else [replace(selected, what=f"round {number}")])
         found.notes.append(f"Round {number}: the pairs that are selected.")
         number += 1
-    n_left = rounds - number + 1
-    if n_left > 0:
-        _forecast_rounds(experiment, artefacts, number, n_left, found)
+    if number <= experiment.budget.rounds:
+        _forecast_rounds(experiment, artefacts, number, found)
     found.notes.append(
         "Tokens and time: measured on earlier answers to the same prompt."
         if found.lines and all(line.measured for line in found.lines)
@@ -97,15 +91,13 @@ class _StandIns(Cards):
     cards: Cards
 
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
-        """Return the catalogue with stand-ins; see `Cards.apply`."""
         return self.cards.preview(dataset)
 
 
-def _with_cards(run: Run, found: Forecast) -> Experiment:
+def _with_cards(experiment: Experiment, found: Forecast) -> Experiment:
     """Estimate the cards; return an experiment in which none is written."""
-    experiment = run.experiment
     lines = experiment.cards.estimate(experiment.source, experiment.account)
-    found.lines += lines
+    found.lines.extend(lines)
     if not any(line.calls for line in lines):
         return experiment
     # Cards are written before anything else: what follows has to do without them.
@@ -114,44 +106,27 @@ def _with_cards(run: Run, found: Forecast) -> Experiment:
 
 
 def _forecast_rounds(
-    experiment: Experiment, artefacts: InFolder, number: int, n_left: int, found: Forecast
+    experiment: Experiment, artefacts: InFolder, number: int, found: Forecast
 ) -> None:
-    budget = experiment.budget
-    nothing = LabelledPairs.empty("llm")
+    """Estimate all rounds from one on by what the sampler would choose for that one."""
+    budget, nothing = experiment.budget, LabelledPairs.empty("llm")
     history = [
-        PastRound(past, artefacts.read_selected(past), nothing)
+        PastRound(past, artefacts.read(SELECTED, past).pairs, nothing)
         for past in range(SEED_ROUND + 1, number)
     ]
-    pairs = _typical_selection(experiment, artefacts, number, history)
+    candidates = experiment.propose(artefacts.asked(number - 1), number)
+    pool = experiment.pool(candidates, number, history=history)
+    pairs = candidates.pairs[experiment.sampler.query(pool)]
     # Pairs to come are others.
     first = experiment.llm.estimate(experiment.task(pairs), anew=True)
-    n_pairs = n_left * len(pairs)
+    n_pairs = (budget.rounds - number + 1) * len(pairs)
     if budget.labels is not None:
         n_asked = sum(len(past.asked) for past in history)
         n_pairs = min(n_pairs, max(0, budget.labels - n_asked))
-    last = number + n_left - 1
-    what = f"round {number}" if n_left == 1 else f"rounds {number}–{last}"
+    last = budget.rounds
+    what = f"round {number}" if number == last else f"rounds {number}–{last}"
     if first is not None:
         found.lines.append(first.times(n_pairs / len(pairs) if len(pairs) else 0.0, what))
     found.notes.append(
         f"{what.capitalize()}: {len(pairs):,} pairs each, drawn as if the model knew nothing."
     )
-
-
-def _open_selection(run: Run, artefacts: InFolder) -> tuple[int, NDArray[np.int32] | None]:
-    """Return the round that comes next, and its pairs if it has selected them."""
-    if not (run.folder / "manifest.json").exists():
-        return SEED_ROUND + 1, None
-    manifest, number = run.manifest, SEED_ROUND + 1
-    while manifest.done("label", number):
-        number += 1
-    selected = manifest.done("select", number)
-    return number, artefacts.read_selected(number) if selected else None
-
-
-def _typical_selection(
-    experiment: Experiment, artefacts: InFolder, number: int, history: Sequence[PastRound]
-) -> NDArray[np.int32]:
-    candidates = experiment.propose(artefacts.asked_keys(number - 1), number)
-    pool = experiment.pool(candidates, number, history=history)
-    return candidates.pairs[experiment.sampler.query(pool)]

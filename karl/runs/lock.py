@@ -24,12 +24,7 @@ def held(folder: Path, doing: str, patience_s: float = 0) -> Iterator[None]:
     doing : str
         What another process that holds it must be doing.
     patience_s : float
-        How long to wait for it; negative: until it lets go.
-
-    Raises
-    ------
-    UsageError
-        If another process holds it.
+        How long to wait for it; negative: until it lets go. Then it is a UsageError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from karl.errors import BudgetExhausted, UsageError
 from karl.experiments import Experiment
-from karl.runs.record import StageRecord
-from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.runs.manifest import StageRecord
+from karl.stages.artefacts import Artefacts
 from karl.stages.evaluate import evaluate
+from karl.stages.kinds import SEED_ROUND, SELECTED
 from karl.stages.label import label
 from karl.stages.seed import seed
 from karl.stages.select import select
@@ -27,7 +28,6 @@ __all__ = [
     "Observers",
     "Step",
     "Work",
-    "advance",
     "next_step",
     "run_round",
     "run_stage",
@@ -69,38 +69,27 @@ class Work(Protocol):
     @property
     def name(self) -> str:
         """Name for people."""
-        ...
 
     @property
     def experiment(self) -> Experiment:
         """The experiment that is carried out."""
-        ...
 
     @property
     def artefacts(self) -> Artefacts:
         """What its stages have made."""
-        ...
 
     @property
     def stages(self) -> Sequence[StageRecord]:
         """The stages that are done, in their order."""
-        ...
 
     def command(self, stage: str) -> str:
         """Return what carries out a stage, for people."""
-        ...
 
     def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
         """Write down that a stage is done, and what it wrote."""
-        ...
-
-    def catch_up(self) -> None:
-        """Bring up to date what follows from the stages that are done, such as metrics."""
-        ...
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep others from carrying it out at the same time."""
-        ...
 
 
 class Observer(Protocol):
@@ -108,21 +97,13 @@ class Observer(Protocol):
 
     def started(self, step: Step) -> None:
         """A stage begins."""
-        ...
 
     def finished(self, step: Step) -> None:
         """A stage is done and recorded, and `metrics.jsonl` is up to date."""
-        ...
 
 
 class Observers:
-    """Tells several observers, in their order.
-
-    Parameters
-    ----------
-    *observers : Observer
-        None at all is an observer that does nothing.
-    """
+    """Tells several observers, in their order; none at all is one that does nothing."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
@@ -139,17 +120,7 @@ class Observers:
 
 
 def next_step(run: Work) -> Step | End:
-    """Return what a run has to do next, or why it has ended.
-
-    Parameters
-    ----------
-    run : Work
-        A run that is prepared.
-
-    Returns
-    -------
-    Step or End
-    """
+    """Return what a run that is prepared has to do next, or why it has ended."""
     done, budget = {(record.stage, record.round) for record in run.stages}, run.experiment.budget
     for stage in _SEED_STAGES:
         if (stage, SEED_ROUND) not in done:
@@ -158,16 +129,16 @@ def next_step(run: Work) -> Step | End:
     while ("evaluate", number) in done:
         number += 1
     if ("select", number) in done:
-        if len(run.artefacts.read_selected(number)) == 0:
+        if len(run.artefacts.read(SELECTED, number)) == 0:
             return End.POOL
         return Step(next(s for s in _ROUND_STAGES if (s, number) not in done), number)
     if number > budget.rounds:
         return End.ROUNDS
-    n_asked = sum(map(len, run.artefacts.asked_keys(number - 1)))
+    n_asked = sum(map(len, run.artefacts.asked(number - 1)))
     return End.LABELS if budget.labels_used_up(n_asked) else Step("select", number)
 
 
-def advance(run: Work, step: Step, observer: Observer) -> None:
+def _advance(run: Work, step: Step, observer: Observer) -> None:
     """Carry out one stage and record it.
 
     The stage's artefacts are on disk before it is recorded: a run that is
@@ -181,13 +152,7 @@ def advance(run: Work, step: Step, observer: Observer) -> None:
 
 
 def run_to_end(run: Work, observer: Observer) -> End:
-    """Carry out all stages that are left.
-
-    Parameters
-    ----------
-    run : Work
-        A run that is prepared.
-    observer : Observer
+    """Carry out all stages that are left of a run that is prepared.
 
     Returns
     -------
@@ -200,9 +165,8 @@ def run_to_end(run: Work, observer: Observer) -> End:
         If the label budget was used up before all rounds were done.
     """
     with run.locked():
-        run.catch_up()
         while isinstance(step := next_step(run), Step):
-            advance(run, step, observer)
+            _advance(run, step, observer)
     return _stop(step)
 
 
@@ -215,13 +179,12 @@ def run_round(run: Work, observer: Observer) -> End | None:
         Why there was nothing to do; None if there was.
     """
     with run.locked():
-        run.catch_up()
         step = next_step(run)
         if isinstance(step, End):
             return _stop(step)
         number = max(step.round, 1)
         while isinstance(step := next_step(run), Step) and step.round <= number:
-            advance(run, step, observer)
+            _advance(run, step, observer)
     return None
 
 
@@ -229,14 +192,6 @@ def run_stage(run: Work, stage: str, observer: Observer) -> Step | End | None:
     """Carry out one stage, if it is the one to come.
 
     The stage `seed` includes the evaluation of the seed model.
-
-    Parameters
-    ----------
-    run : Work
-        A run that is prepared.
-    stage : str
-        A key of `STAGES`.
-    observer : Observer
 
     Returns
     -------
@@ -250,17 +205,16 @@ def run_stage(run: Work, stage: str, observer: Observer) -> Step | End | None:
         If another stage must come first.
     """
     with run.locked():
-        run.catch_up()
         step = next_step(run)
         if isinstance(step, End):
             return _stop(step)
         if stage == "seed" and step.round == SEED_ROUND:
             while isinstance(step, Step) and step.round == SEED_ROUND:
-                advance(run, step, observer)
+                _advance(run, step, observer)
                 step = next_step(run)
             return None
         if step.stage == stage:
-            advance(run, step, observer)
+            _advance(run, step, observer)
             return None
     if not _came_before(stage, step):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The manifest: what a run was made from, and which stages are done."""
+"""The manifest: what a run was made from, by which version, and which stages are done."""
 
 from __future__ import annotations
 
@@ -6,20 +6,53 @@ import platform
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from karl.errors import KarlError
-from karl.files import hash_file, write_json
+from karl.errors import KarlError, UsageError
+from karl.files import hash_file, read_json, write_json
 from karl.numerics import Machine
-from karl.runs.record import StageRecord
 from karl.version import __version__
 
-__all__ = ["Manifest", "package_versions"]
+__all__ = ["Manifest", "StageRecord", "check_version"]
 
-_PACKAGES = (
+# What computes results.
+_PACKAGES: Final = (
     *("numpy", "scipy", "scikit-learn", "skops", "optuna", "polars"),
     *("hydra-core", "torch", "litellm"),
 )
+# Versions that computed in single precision: their runs can be looked at only.
+_OTHER_FIGURES: Final = ("0.1.0",)
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A stage that is done.
+
+    Parameters
+    ----------
+    stage : str
+    round : int
+    seconds : float
+        Wall time it took.
+    artefacts : dict of str to str
+        sha256 by path, relative to the run's folder.
+    """
+
+    stage: str
+    round: int
+    seconds: float
+    artefacts: dict[str, str]
+
+
+def _versions() -> dict[str, str]:
+    """Return the installed versions of the packages that compute results."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 @dataclass(frozen=True)
@@ -31,7 +64,7 @@ class Manifest:
     name : str
         Name of the run.
     config_sha256 : str
-        Of the composed configuration, without what may change (see `Run`).
+        Of the composed configuration, without what may change (`fixed_hash`).
     data_sha256 : str
         Of catalogue, cards and human labels.
     seed : int
@@ -59,14 +92,19 @@ class Manifest:
     prompt_sha256: str | None = None
     karl: str = __version__
     python: str = field(default_factory=platform.python_version)
-    packages: dict[str, str] = field(default_factory=lambda: package_versions())
+    packages: dict[str, str] = field(default_factory=_versions)
     machines: list[Machine] = field(default_factory=lambda: [Machine.here()])
     same_everywhere: bool = True
     stages: list[StageRecord] = field(default_factory=list)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Manifest:
-        """Make a manifest from what `write` wrote."""
+    def read(cls, path: Path) -> Manifest:
+        """Read what `write` wrote."""
+        manifest: Manifest = read_json(path, cls._from_json)
+        return manifest
+
+    @classmethod
+    def _from_json(cls, value: dict[str, Any]) -> Manifest:
         stages = [StageRecord(**record) for record in value["stages"]]
         machines = [Machine(**machine) for machine in value.get("machines", ())]
         return cls(**{**value, "stages": stages, "machines": machines})
@@ -109,12 +147,18 @@ class Manifest:
                     )
 
 
-def package_versions() -> dict[str, str]:
-    """Return the installed versions of the packages that compute results."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def check_version(name: str, made_by: str) -> None:
+    """Make sure that this version gives the figures of the one that made a run or a sweep.
+
+    Raises
+    ------
+    UsageError
+        If it does not.
+    """
+    if made_by in _OTHER_FIGURES:
+        raise UsageError(
+            f"'{name}' was made by karl {made_by}, whose figures depended on the processor: it "
+            "cannot go on",
+            hint=f"`karl report {name}` still shows it. Start again under another --name: answers "
+            "of language models in votes.sqlite are used again.",
+        )

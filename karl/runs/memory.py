@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from karl.experiments import Experiment
-from karl.runs.record import StageRecord
+from karl.runs.manifest import StageRecord
 from karl.stages.artefacts import InMemory
 
 __all__ = ["MemoryRun"]
@@ -16,15 +16,7 @@ __all__ = ["MemoryRun"]
 
 @dataclass(frozen=True, eq=False)
 class MemoryRun:
-    """An experiment that is carried out in memory; see `karl.runs.loop.Work`.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    artefacts : InMemory
-    stages : list of StageRecord
-        Those that are done.
-    """
+    """An experiment that is carried out in memory; see `karl.runs.loop.Work`."""
 
     experiment: Experiment
     artefacts: InMemory = field(default_factory=InMemory)
@@ -40,18 +32,7 @@ class MemoryRun:
         return f"exp.{stage}()"
 
     def prepare(self, *, seed_only: bool = False) -> None:
-        """Find out what can be wrong before a language model is paid.
-
-        Parameters
-        ----------
-        seed_only : bool
-            Leave unchecked what only rounds need, which is everything here.
-
-        Raises
-        ------
-        ConfigError
-            If a strategy does not suit the data, the budget, or another one.
-        """
+        """Find out what rounds cannot do, as a ConfigError, before a language model is paid."""
         if not seed_only and self.experiment.budget.rounds > 0:
             self.experiment.llm.check()  # before cards are paid for
             self.experiment.check()
@@ -59,9 +40,6 @@ class MemoryRun:
     def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
         """Remember that a stage is done."""
         self.stages.append(StageRecord(stage, number, round(seconds, 3), {}))
-
-    def catch_up(self) -> None:
-        """There is nothing that could lag behind."""
 
     def locked(self) -> AbstractContextManager[None]:
         """There is nobody to keep away."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from karl.evaluation.record import MetricsRow
 from karl.runs.loop import Work
+from karl.stages.kinds import EVALUATION
 
 __all__ = ["metrics_rows"]
 
@@ -17,7 +18,7 @@ def metrics_rows(run: Work) -> list[MetricsRow]:
     for record in stages:
         if record.stage == "evaluate":
             seconds = sum(other.seconds for other in stages if other.round == record.round)
-            rows += _rows_of(run, run.artefacts.read_evaluation(record.round), seconds)
+            rows += _rows_of(run, run.artefacts.read(EVALUATION, record.round), seconds)
     return rows
 
 

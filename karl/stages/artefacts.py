@@ -1,120 +1,71 @@
-"""What stages hand to each other: abstract, and in memory."""
+"""Where stages keep what they make: in memory, or in a run's folder."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators import Annotation, Usage
-from karl.classifiers import Classifier, Model, Parameters
+from karl.annotators import Usage
 from karl.consensus import Accepted, Ballots
-from karl.datasets import LabelledPairs, Votes, pair_keys
+from karl.datasets import Catalogue, pair_keys
+from karl.stages.kinds import ACCEPTED, SEED_ROUND, SELECTED, SWAPPED_VOTES, USAGE, VOTES, Kind
 
-__all__ = ["SEED_ROUND", "Artefacts", "InMemory", "Predicted"]
+__all__ = ["Artefacts", "InFolder", "InMemory"]
 
-SEED_ROUND: Final = 0
-
-Predicted = Mapping[str, NDArray[np.float64]]
-"""Class probabilities, shape (n, 3), of every evaluation set."""
-
-Files = list[Path]
+T = TypeVar("T")
 
 
 class Artefacts(ABC):
-    """Keeps what stages make, by kind and round.
-
-    Every `write_…` returns the files that it wrote: none where nothing is a file.
-    """
+    """Keeps what stages make, by kind and round."""
 
     @abstractmethod
-    def write_hyperparameters(self, parameters: Parameters) -> Files:
-        """Keep what the seed stage tuned."""
+    def write(self, kind: Kind[T], number: int, value: T) -> list[Path]:
+        """Keep what a round made; return the files that it is in now."""
 
     @abstractmethod
-    def read_hyperparameters(self) -> Parameters:
-        """Return what the seed stage tuned."""
+    def read(self, kind: Kind[T], number: int) -> T:
+        """Return what a round made."""
 
     @abstractmethod
-    def write_model(self, number: int, model: Model) -> Files:
-        """Keep the model fitted at the end of a round; round 0 is the seed."""
+    def has(self, kind: Kind[T], number: int) -> bool:
+        """Whether a round made anything of a kind."""
 
-    @abstractmethod
-    def read_model(self, number: int, classifier: Classifier) -> Model:
-        """Return the model of a round."""
+    # What several rounds made.
 
-    @abstractmethod
-    def write_selected(
-        self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
-    ) -> Files:
-        """Keep the selected pairs, shape (n, 2), and their fine categories, (n,)."""
+    def asked(self, up_to: int) -> list[NDArray[np.int64]]:
+        """Return the keys of the pairs selected in each of rounds 1 to `up_to`."""
+        return [pair_keys(self.read(SELECTED, number).pairs) for number in _rounds(up_to)]
 
-    @abstractmethod
-    def read_selected(self, number: int) -> NDArray[np.int32]:
-        """Return the selected pairs, shape (n, 2), the most wanted first."""
-
-    @abstractmethod
-    def write_annotation(self, number: int, annotation: Annotation, voter: str) -> Files:
-        """Keep the votes of a round, whose they are, and what they took."""
-
-    @abstractmethod
-    def read_annotation(self, number: int) -> tuple[Annotation, str]:
-        """Return the votes of a round, and whose they are."""
-
-    @abstractmethod
-    def write_gold_votes(self, number: int, votes: Votes) -> Files:
-        """Keep votes on human-labelled pairs, which a consensus asked for."""
-
-    @abstractmethod
-    def read_gold_votes(self, number: int) -> Votes:
-        """Return votes on human-labelled pairs."""
-
-    @abstractmethod
-    def write_accepted(self, number: int, accepted: Accepted) -> Files:
-        """Keep the pairs accepted up to a round, as its consensus saw them."""
-
-    @abstractmethod
-    def read_accepted(self, number: int) -> Accepted:
+    def accepted(self, up_to: int) -> Accepted:
         """Return the pairs accepted up to a round; none for round 0."""
+        return self.read(ACCEPTED, up_to) if up_to > SEED_ROUND else Accepted.none()
 
-    @abstractmethod
-    def write_evaluation(
-        self,
-        number: int,
-        evaluation: Mapping[str, Any],
-        sets: Mapping[str, LabelledPairs],
-        predicted: Predicted,
-    ) -> Files:
-        """Keep the scores of a round's model, and what it predicted."""
-
-    @abstractmethod
-    def read_evaluation(self, number: int) -> dict[str, Any]:
-        """Return the scores of a round's model."""
-
-    def asked_keys(self, up_to: int) -> list[NDArray[np.int64]]:
-        """Return the keys of the pairs selected in rounds 1 to `up_to`."""
-        return [pair_keys(self.read_selected(number)) for number in range(1, up_to + 1)]
-
-    def read_ballots(self, up_to: int) -> Ballots:
+    def ballots(self, up_to: int) -> Ballots:
         """Return all votes of rounds 1 to `up_to`."""
         parts = []
-        for number in range(1, up_to + 1):
-            annotation, voter = self.read_annotation(number)
-            swapped = annotation.swapped
-            parts.append(Ballots.of(annotation.votes, voter, round=number, swapped=swapped))
+        for number in _rounds(up_to):
+            voter, _ = self.read(USAGE, number)
+            has_swapped = self.has(SWAPPED_VOTES, number)
+            swapped = self.read(SWAPPED_VOTES, number) if has_swapped else None
+            votes = self.read(VOTES, number)
+            parts.append(Ballots.of(votes, voter, round=number, swapped=swapped))
         return Ballots.concat(parts)
 
-    def read_usage(self, up_to: int) -> Usage:
+    def usage(self, up_to: int) -> Usage:
         """Return what the annotation of rounds 1 to `up_to` took in all."""
         total = Usage()
-        for number in range(1, up_to + 1):
-            total += self.read_annotation(number)[0].usage
+        for number in _rounds(up_to):
+            total += self.read(USAGE, number)[1]
         return total.rounded()
+
+
+def _rounds(up_to: int) -> range:
+    return range(SEED_ROUND + 1, up_to + 1)
 
 
 @dataclass(frozen=True)
@@ -123,78 +74,50 @@ class InMemory(Artefacts):
 
     kept: dict[tuple[str, int], Any] = field(default_factory=dict)
 
-    def write_hyperparameters(self, parameters: Parameters) -> Files:
-        """Keep what the seed stage tuned."""
-        return self._keep("hyperparameters", SEED_ROUND, parameters)
-
-    def read_hyperparameters(self) -> Parameters:
-        """Return what the seed stage tuned."""
-        return dict(self.kept["hyperparameters", SEED_ROUND])
-
-    def write_model(self, number: int, model: Model) -> Files:
-        """Keep the model of a round."""
-        return self._keep("model", number, model)
-
-    def read_model(self, number: int, classifier: Classifier) -> Model:
-        """Return the model of a round."""
-        model: Model = self.kept["model", number]
-        return model
-
-    def write_selected(
-        self, number: int, pairs: NDArray[np.int32], categories: NDArray[np.int32]
-    ) -> Files:
-        """Keep the selected pairs."""
-        return self._keep("selected", number, pairs)
-
-    def read_selected(self, number: int) -> NDArray[np.int32]:
-        """Return the selected pairs."""
-        pairs: NDArray[np.int32] = self.kept["selected", number]
-        return pairs
-
-    def write_annotation(self, number: int, annotation: Annotation, voter: str) -> Files:
-        """Keep the votes of a round."""
-        return self._keep("annotation", number, (annotation, voter))
-
-    def read_annotation(self, number: int) -> tuple[Annotation, str]:
-        """Return the votes of a round."""
-        annotation, voter = self.kept["annotation", number]
-        return annotation, voter
-
-    def write_gold_votes(self, number: int, votes: Votes) -> Files:
-        """Keep votes on human-labelled pairs."""
-        return self._keep("gold", number, votes)
-
-    def read_gold_votes(self, number: int) -> Votes:
-        """Return votes on human-labelled pairs."""
-        votes: Votes = self.kept["gold", number]
-        return votes
-
-    def write_accepted(self, number: int, accepted: Accepted) -> Files:
-        """Keep the pairs accepted up to a round."""
-        return self._keep("accepted", number, accepted)
-
-    def read_accepted(self, number: int) -> Accepted:
-        """Return the pairs accepted up to a round."""
-        if number == SEED_ROUND:
-            return Accepted.none()
-        accepted: Accepted = self.kept["accepted", number]
-        return accepted
-
-    def write_evaluation(
-        self,
-        number: int,
-        evaluation: Mapping[str, Any],
-        sets: Mapping[str, LabelledPairs],
-        predicted: Predicted,
-    ) -> Files:
-        """Keep the scores of a round's model, and what it predicted."""
-        self._keep("predicted", number, predicted)
-        return self._keep("evaluation", number, dict(evaluation))
-
-    def read_evaluation(self, number: int) -> dict[str, Any]:
-        """Return the scores of a round's model."""
-        return dict(self.kept["evaluation", number])
-
-    def _keep(self, kind: str, number: int, value: Any) -> Files:
-        self.kept[kind, number] = value
+    def write(self, kind: Kind[T], number: int, value: T) -> list[Path]:
+        """Keep a value; there is no file."""
+        self.kept[kind.file, number] = value
         return []
+
+    def read(self, kind: Kind[T], number: int) -> T:
+        """Return the very value that was kept."""
+        value: T = self.kept[kind.file, number]
+        return value
+
+    def has(self, kind: Kind[T], number: int) -> bool:
+        """Whether there is one."""
+        return (kind.file, number) in self.kept
+
+
+@dataclass(frozen=True)
+class InFolder(Artefacts):
+    """Keeps everything as files in a run's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    catalogue : Catalogue
+        Maps item ids to row numbers.
+    """
+
+    folder: Path
+    catalogue: Catalogue
+
+    def write(self, kind: Kind[T], number: int, value: T) -> list[Path]:
+        """Write a value to its file, or to several in its folder."""
+        path = kind.path(self.folder, number)
+        kind.write(path, value, self.catalogue)
+        if path.is_file():
+            return [path]
+        # A writer that was killed may have left a hidden file behind.
+        visible = (file for file in path.rglob("*") if not file.name.startswith("."))
+        return sorted(file for file in visible if file.is_file())
+
+    def read(self, kind: Kind[T], number: int) -> T:
+        """Read a value from its file."""
+        return kind.read(kind.path(self.folder, number), self.catalogue)
+
+    def has(self, kind: Kind[T], number: int) -> bool:
+        """Whether its file is there."""
+        return kind.path(self.folder, number).exists()

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
+from karl.datasets import Catalogue, LabelledPairs
 from karl.datasets.splits import fold_of
 from karl.evaluation.diversity import diversity
 from karl.evaluation.metrics import score
 from karl.experiments import Experiment
+from karl.labels import RELATION_NAMES, Relation
 from karl.numerics import one_thread
 from karl.stages.artefacts import Artefacts
+from karl.stages.kinds import (
+    EVALUATION,
+    HYPERPARAMETERS,
+    PREDICTIONS,
+    SEED_ROUND,
+    id_columns,
+    model_of,
+)
 
 __all__ = ["evaluate"]
 
 # Of the human training pairs that are held out for a sampler that wants to see its progress.
 _INNER_FOLDS: Final = 5
+# Further digits of a probability are those of the processor.
+_DECIMALS: Final = 6
 
 
 def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
     """Score a round's model and measure the diversity of its training set.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    artefacts : Artefacts
-        With the round's model, and the labels and usage up to it.
-    number : int
-        The round; 0 is the seed.
-
-    Returns
-    -------
-    list of Path
-        The files written: what was predicted for every pair; and scores by
-        evaluation set, diversity and how many rows it was taken from, counts of
-        labels, cumulative usage.
+    The files written, which are returned, hold what was predicted for every pair; and scores by
+    evaluation set, diversity and how many rows it was taken from, counts of labels, usage so far.
     """
-    model = artefacts.read_model(number, experiment.classifier)
+    model = artefacts.read(model_of(experiment.classifier), number)
     predict = experiment.predictor(model)
     sets = experiment.sets.evaluation
     predicted = {name: predict(pairs.items).mean(axis=0) for name, pairs in sets.items()}
@@ -47,7 +50,7 @@ def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[
         name: asdict(score(pairs.relations, predicted[name].argmax(axis=1)))
         for name, pairs in sets.items()
     }
-    accepted, human = artefacts.read_accepted(number), experiment.sets.train
+    accepted, human = artefacts.accepted(number), experiment.sets.train
     features = experiment.inputs(np.concatenate([human.items, accepted.pairs])).matrix
     with one_thread():
         spread = diversity(features, seed=experiment.seed_for("diversity", number))
@@ -57,11 +60,35 @@ def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[
         "diversity": asdict(spread),
         "n_human": len(human),
         "n_llm": len(accepted),
-        "usage": asdict(artefacts.read_usage(number)),
+        "usage": asdict(artefacts.usage(number)),
     }
     if experiment.sampler.wants_held_out:
         evaluation["held_out"] = _held_out(experiment, artefacts, number)
-    return artefacts.write_evaluation(number, evaluation, sets, predicted)
+    table = _predictions(experiment.dataset.catalogue, sets, predicted)
+    return [
+        *artefacts.write(PREDICTIONS, number, table),
+        *artefacts.write(EVALUATION, number, evaluation),
+    ]
+
+
+def _predictions(
+    catalogue: Catalogue,
+    sets: Mapping[str, LabelledPairs],
+    predicted: Mapping[str, NDArray[np.float64]],
+) -> pl.DataFrame:
+    """Return the true relation of every evaluated pair, and its class probabilities."""
+    names = np.array(RELATION_NAMES)
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "eval_set": [name] * len(pairs),
+                **id_columns(catalogue, pairs.items),
+                "truth": names[pairs.relations],
+                **{names[k]: np.round(predicted[name][:, k], _DECIMALS) for k in Relation},
+            }
+        )
+        for name, pairs in sets.items()
+    )
 
 
 def _held_out(experiment: Experiment, artefacts: Artefacts, number: int) -> dict[str, Any]:
@@ -69,8 +96,8 @@ def _held_out(experiment: Experiment, artefacts: Artefacts, number: int) -> dict
     human = experiment.sets.train
     folds = fold_of(experiment.dataset, human, _INNER_FOLDS, experiment.seed_for("held out"))
     held_out = folds == 0
-    train = experiment.training_set(artefacts.read_accepted(number), human.take(~held_out))
-    model = experiment.fit(train, artefacts.read_hyperparameters(), number)
+    train = experiment.training_set(artefacts.accepted(number), human.take(~held_out))
+    model = experiment.fit(train, artefacts.read(HYPERPARAMETERS, SEED_ROUND), number)
     test = human.take(held_out)
     predicted = experiment.predictor(model)(test.items).mean(axis=0).argmax(axis=1)
     found = asdict(score(test.relations, predicted))

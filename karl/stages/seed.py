@@ -11,31 +11,19 @@ from karl.config.identity import identity
 from karl.consensus import Accepted
 from karl.experiments import Experiment
 from karl.files import hash_json, read_json, write_json
-from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.stages.artefacts import Artefacts
+from karl.stages.kinds import HYPERPARAMETERS, SEED_ROUND, model_of
 from karl.version import __version__
 
 __all__ = ["seed"]
 
 
 def seed(experiment: Experiment, artefacts: Artefacts, number: int = SEED_ROUND) -> list[Path]:
-    """Tune the classifier's hyperparameters and fit the seed model.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    artefacts : Artefacts
-    number : int
-        The seed is round 0.
-
-    Returns
-    -------
-    list of Path
-        The files written: hyperparameters and model.
-    """
+    """Tune the classifier's hyperparameters and fit the seed model; return the files written."""
     parameters = _tuned(experiment)
-    written = artefacts.write_hyperparameters(parameters)
+    written = artefacts.write(HYPERPARAMETERS, number, parameters)
     model = experiment.fit(experiment.training_set(Accepted.none()), parameters, number)
-    return [*written, *artefacts.write_model(number, model)]
+    return [*written, *artefacts.write(model_of(experiment.classifier), number, model)]
 
 
 def _tuned(experiment: Experiment) -> Parameters:
@@ -60,5 +48,5 @@ def _tuned(experiment: Experiment) -> Parameters:
         with FileLock(stored.with_suffix(".lock")):  # one process searches, the others wait
             if not stored.exists():
                 write_json(stored, experiment.tune())
-    parameters: Parameters = read_json(stored)
+    parameters: Parameters = read_json(stored, hint="Remove it: it is made anew.")
     return parameters

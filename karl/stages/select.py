@@ -8,24 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from karl.candidates import CandidatePairs
 from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.samplers import PastRound, Pool
-from karl.stages.artefacts import SEED_ROUND, Artefacts
+from karl.stages.artefacts import Artefacts
+from karl.stages.kinds import EVALUATION, SEED_ROUND, SELECTED, model_of
 
-__all__ = ["candidate_pool", "checked_choice", "past_rounds", "select"]
+__all__ = ["candidate_pool", "checked_choice", "select", "write_selected"]
 
 
 def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
-    """Score a round's candidates with the last model and select some.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    artefacts : Artefacts
-        Of all earlier rounds.
-    number : int
-        The round, from 1.
+    """Score the candidates of a round, from 1, with the last model and select some.
 
     Returns
     -------
@@ -44,30 +38,33 @@ def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pa
         raise UsageError(
             f"sampler={experiment.choices['sampler']}: {error.message}", hint=error.hint
         ) from error
-    return artefacts.write_selected(number, pool.pairs[chosen], pool.categories[chosen])
+    return write_selected(artefacts, number, pool, chosen)
+
+
+def write_selected(
+    artefacts: Artefacts, number: int, pool: Pool, chosen: NDArray[np.int64]
+) -> list[Path]:
+    """Keep what is chosen of a round's candidates."""
+    selected = CandidatePairs(pool.pairs[chosen], pool.categories[chosen])
+    return artefacts.write(SELECTED, number, selected)
 
 
 def candidate_pool(experiment: Experiment, artefacts: Artefacts, number: int) -> Pool:
     """Return a round's candidates, as the sampler sees them."""
-    candidates = experiment.propose(artefacts.asked_keys(number - 1), number)
-    model = artefacts.read_model(number - 1, experiment.classifier)
+    candidates = experiment.propose(artefacts.asked(number - 1), number)
+    model = artefacts.read(model_of(experiment.classifier), number - 1)
     return experiment.pool(
         candidates,
         number,
         experiment.predictor(model),
-        artefacts.read_accepted(number - 1),
-        past_rounds(artefacts, number - 1),
-        artefacts.read_evaluation(SEED_ROUND).get("held_out"),
+        artefacts.accepted(number - 1),
+        _past_rounds(artefacts, number - 1),
+        artefacts.read(EVALUATION, SEED_ROUND).get("held_out"),
     )
 
 
 def checked_choice(pool: Pool, chosen: Any) -> NDArray[np.int64]:
     """Return chosen positions in a pool after making sure that they can be chosen.
-
-    Parameters
-    ----------
-    pool : Pool
-    chosen : array-like of int, shape (n_chosen,)
 
     Raises
     ------
@@ -96,15 +93,15 @@ def checked_choice(pool: Pool, chosen: Any) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def past_rounds(artefacts: Artefacts, up_to: int) -> list[PastRound]:
+def _past_rounds(artefacts: Artefacts, up_to: int) -> list[PastRound]:
     """Return what rounds 1 to `up_to` asked, and what came of it."""
-    accepted = artefacts.read_accepted(up_to)
+    accepted = artefacts.accepted(up_to)
     return [
         PastRound(
             past,
-            artefacts.read_selected(past),
+            artefacts.read(SELECTED, past).pairs,
             accepted.in_round(past).labelled(),
-            artefacts.read_evaluation(past).get("held_out"),
+            artefacts.read(EVALUATION, past).get("held_out"),
         )
         for past in range(SEED_ROUND + 1, up_to + 1)
     ]

@@ -6,26 +6,13 @@ from pathlib import Path
 
 from karl.experiments import Experiment
 from karl.stages.artefacts import Artefacts
+from karl.stages.kinds import HYPERPARAMETERS, SEED_ROUND, model_of
 
 __all__ = ["train"]
 
 
 def train(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Path]:
-    """Fit a round's model with the hyperparameters of the seed stage.
-
-    Parameters
-    ----------
-    experiment : Experiment
-    artefacts : Artefacts
-        With the hyperparameters, and the labels accepted up to the round.
-    number : int
-        The round, from 1.
-
-    Returns
-    -------
-    list of Path
-        The files written: the model.
-    """
-    pairs = experiment.training_set(artefacts.read_accepted(number))
-    model = experiment.fit(pairs, artefacts.read_hyperparameters(), number)
-    return artefacts.write_model(number, model)
+    """Fit a round's model with the hyperparameters of the seed stage; return its files."""
+    pairs = experiment.training_set(artefacts.accepted(number))
+    model = experiment.fit(pairs, artefacts.read(HYPERPARAMETERS, SEED_ROUND), number)
+    return artefacts.write(model_of(experiment.classifier), number, model)

@@ -3,50 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from karl.errors import BudgetExhausted, KarlError, UsageError
 from karl.files import hash_json
 from karl.runs.changes import may_change
-from karl.runs.names import SWEEP_FILE, sweep_folder
-from karl.sweeps.directory import SEARCH_FILE, Plan, Sweep, Told
+from karl.sweeps.directory import Sweep
 from karl.sweeps.expand import Job, divide, expand
-from karl.sweeps.launch import check_launcher, launch
+from karl.sweeps.launch import LauncherError, check_launcher
+from karl.sweeps.opening import is_sweep, sweep_folder
+from karl.sweeps.plan import Plan
 
-__all__ = ["OpenSweep", "carry_out_sweep", "open_sweep"]
+__all__ = ["SEARCH_FILE", "carry_out_sweep", "plan_sweep"]
 
-
-@dataclass(frozen=True)
-class OpenSweep:
-    """A sweep whose jobs are checked, and how they are to be launched.
-
-    Parameters
-    ----------
-    plan : Plan
-    of_hydra : list of str
-        Overrides of Hydra itself.
-    config_dir : Path, optional
-        With options of the user's own.
-    """
-
-    plan: Plan
-    of_hydra: list[str]
-    config_dir: Path | None = None
-
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep."""
-        return self.plan.sweep
+SEARCH_FILE: Final = "tune.json"
+"""The file that makes a sweep a search for values, whose runs are judged on validation pairs."""
 
 
-def open_sweep(
+def plan_sweep(
     overrides: Sequence[str],
     name: str | None,
-    runs_dir: Path,
+    runs: Path,
     config_dir: Path | None,
-    told: Told,
-) -> OpenSweep:
+    told: Callable[[int, int], None],
+) -> Plan:
     """Find out what a sweep has to do and check all of it; nothing is written.
 
     Parameters
@@ -56,8 +37,8 @@ def open_sweep(
         limits only, a sweep that exists is gone on with.
     name : str, optional
         Made from the overrides when left out.
-    runs_dir : Path
-    config_dir : Path, optional
+    runs : Path
+        The folder of all runs.
     told : callable
         Is told how many of how many jobs are checked.
 
@@ -70,9 +51,8 @@ def open_sweep(
     """
     own, of_hydra = divide(overrides)
     check_launcher(of_hydra, config_dir)
-    folder = sweep_folder(runs_dir, name or f"sweep-{hash_json(sorted(own))[:8]}")
-    jobs = _jobs(folder, own, config_dir)
-    return OpenSweep(Plan.check(folder, jobs, told, config_dir), of_hydra, config_dir)
+    folder = sweep_folder(runs, name or f"sweep-{hash_json(sorted(own))[:8]}")
+    return Plan.check(folder, _jobs(folder, own, config_dir), of_hydra, config_dir, told)
 
 
 def _jobs(folder: Path, own: Sequence[str], config_dir: Path | None) -> list[Job]:
@@ -80,8 +60,8 @@ def _jobs(folder: Path, own: Sequence[str], config_dir: Path | None) -> list[Job
         raise UsageError(
             f"'{folder.name}' is a search for values", hint="Go on with it: karl tune …"
         )
-    exists = (folder / SWEEP_FILE).exists()
-    if exists and all(map(may_change, own)) and not any("," in item for item in own):
+    goes_on = all(map(may_change, own)) and not any("," in item for item in own)
+    if is_sweep(folder) and goes_on:
         return Sweep.load(folder).resumed(own, config_dir)
     if not own:
         raise UsageError(
@@ -91,60 +71,35 @@ def _jobs(folder: Path, own: Sequence[str], config_dir: Path | None) -> list[Job
     return expand(own, config_dir)
 
 
-def carry_out_sweep(opened: OpenSweep, begun: Callable[[Sweep], None]) -> KarlError | None:
-    """Have the jobs carried out that are not done.
-
-    Parameters
-    ----------
-    opened : OpenSweep
-    begun : callable
-        Is told of the sweep when its runs are made and the first is about to start.
+def carry_out_sweep(plan: Plan, begun: Callable[[Sweep], None]) -> KarlError | None:
+    """Have the jobs carried out that are not done; see `Plan.carry_out`.
 
     Returns
     -------
     KarlError or None
         What is wrong with some of the jobs, though the others are done.
-
-    Raises
-    ------
-    UsageError
-        If another process carries out the sweep.
     """
-    sweep, trouble = opened.sweep, None
-    with sweep.locked():
-        opened.plan.settle()
-        folders = sweep.missing()
-        begun(sweep)
-        if folders:
-            try:
-                launch(folders, sweep.folder, opened.of_hydra, opened.config_dir)
-            except KarlError:
-                raise
-            except Exception as error:  # a launcher's own, such as a worker that was killed
-                trouble = f"the launcher gave up: {type(error).__name__}: {error}"
-    return _verdict(sweep, trouble)
-
-
-def _verdict(sweep: Sweep, trouble: str | None) -> KarlError | None:
-    jobs = sweep.status()
+    trouble = []
+    try:
+        plan.carry_out(begun)
+    except LauncherError as error:
+        trouble.append(error.message)
+    jobs = plan.sweep.status()
     failed = [job for job in jobs if job.outcome.state == "failed"]
-    unfinished = [job for job in jobs if job.outcome.state in ("waiting", "running")]
-    stopped = [job for job in jobs if job.outcome.state == "budget"]
-    again = "The same command goes on with them."
-    if failed or unfinished or trouble:
-        lines = [] if trouble is None else [trouble]
-        if failed:
-            lines.append(f"{len(failed)} of {len(jobs)} jobs failed:")
-            lines += [f"  {job.name}: {job.outcome.message.splitlines()[0]}" for job in failed]
-        if unfinished:
-            names = ", ".join(job.name for job in unfinished)
-            lines.append(f"{len(unfinished)} of {len(jobs)} jobs have not ended: {names}")
-        return KarlError("\n".join(lines), hint=again)
+    if failed:
+        trouble.append(f"{len(failed)} of {len(jobs)} jobs failed:")
+        trouble += [f"  {job.name}: {job.outcome.message.splitlines()[0]}" for job in failed]
+    unfinished = [job.name for job in jobs if job.outcome.state in ("waiting", "running")]
+    if unfinished:
+        named = ", ".join(unfinished)
+        trouble.append(f"{len(unfinished)} of {len(jobs)} jobs have not ended: {named}")
+    if trouble:
+        return KarlError("\n".join(trouble), hint="The same command goes on with them.")
+    stopped = [job.name for job in jobs if job.outcome.state == "budget"]
     if stopped:
-        names = ", ".join(job.name for job in stopped)
         return BudgetExhausted(
-            f"the budget ran out in {len(stopped)} of {len(jobs)} jobs: {names}",
-            hint=f"Raise it and go on: karl sweep --name {sweep.folder.name} budget.…=…, with the "
-            "options of the first time.",
+            f"the budget ran out in {len(stopped)} of {len(jobs)} jobs: {', '.join(stopped)}",
+            hint=f"Raise it and go on: karl sweep --name {plan.sweep.folder.name} budget.…=…, "
+            "with the options of the first time.",
         )
     return None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from karl.config.compose import combinations, compose_config
 from karl.errors import ConfigError, KarlError
-from karl.runs.names import default_name
+from karl.runs.changes import default_name
 
 __all__ = ["Job", "divide", "expand"]
 
@@ -58,8 +58,6 @@ def expand(overrides: Sequence[str], config_dir: Path | None = None) -> list[Job
         `split.fold=range(0,5)`, are combined with those of all others. Values that
         an option of the group `experiment` has under `hydra.sweeper.params` count
         where none are given.
-    config_dir : Path, optional
-        With groups of the user's own.
 
     Raises
     ------

@@ -19,8 +19,8 @@ from omegaconf import DictConfig
 
 from karl.errors import BudgetExhausted, ExitCode, KarlError
 from karl.llm.redact import redact
-from karl.runs.directory import Run
 from karl.runs.loop import run_to_end
+from karl.sweeps.opening import load_run
 from karl.sweeps.outcome import Outcome
 from karl.tracking import tracked, tracker_of
 
@@ -39,13 +39,7 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 def carry_out(job: DictConfig) -> None:
-    """Carry out the run that a job of a sweep is about.
-
-    Parameters
-    ----------
-    job : DictConfig
-        Composed from `conf/sweep.yaml`: the folder of a run that is prepared.
-    """
+    """Carry out a job, composed from `conf/sweep.yaml`: the run that was made in a folder."""
     launcher = HydraConfig.get().runtime.choices.get("hydra/launcher", "basic")
     sweep = int(os.environ.get(SWEEP_PID, os.getpid()))
     if launcher == _WORKERS and os.getpid() != sweep:  # a single worker is the sweep itself
@@ -59,15 +53,9 @@ def finish_run(folder: Path, config_dir: Path | None = None) -> None:
 
     No error is raised: other jobs go on. An interruption is none of the job's
     own and goes up.
-
-    Parameters
-    ----------
-    folder : Path
-    config_dir : Path, optional
-        With groups of the user's own.
     """
     # The process of a sweep that was killed may still be at work on it.
-    run = replace(Run.load(folder, config_dir=config_dir), patience_s=_FOR_EVER)
+    run = replace(load_run(folder, config_dir=config_dir), patience_s=_FOR_EVER)
     outcome = Outcome.begun(run)
     outcome.write(run)
     try:

@@ -13,10 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 
 from karl.config.compose import config_folder, search_path
-from karl.errors import ConfigError
+from karl.errors import ConfigError, KarlError
 from karl.sweeps.job import SWEEP_PID, THREADS, carry_out, is_alone
 
-__all__ = ["check_launcher", "launch"]
+__all__ = ["LauncherError", "check_launcher", "launch"]
 
 _GROUP = "hydra/launcher="
 _HINT = "See the overrides that begin with hydra, and Hydra's documentation."
@@ -26,6 +26,10 @@ _EXTRAS = {
     "submitit_slurm": "submitit",
     "ray": "ray",
 }
+
+
+class LauncherError(KarlError):
+    """A launcher that gave up, such as for a worker that was killed."""
 
 
 def launch(
@@ -44,13 +48,13 @@ def launch(
         Hydra's own files of the sweep go there.
     of_hydra : sequence of str
         Overrides of Hydra itself, such as `hydra/launcher=joblib`.
-    config_dir : Path, optional
-        With options of the user's own, of Hydra's groups too.
 
     Raises
     ------
     ConfigError
         If Hydra does not know one of the overrides.
+    LauncherError
+        If the launcher itself fails, not one of the runs.
     """
     runs = ",".join(map(_quoted, folders))
     overrides = [
@@ -62,21 +66,20 @@ def launch(
     ]
     main = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="sweep")
     GlobalHydra.instance().clear()
-    with _arguments(["--multirun", *overrides]), _environment(_launcher(of_hydra)):
+    with _process_of_hydra(["--multirun", *overrides], _launcher(of_hydra)):
         try:
             main(carry_out)()
+        except KarlError:
+            raise
         except HydraException as error:
             raise ConfigError(str(error), hint=_HINT) from error
+        except Exception as error:
+            told = f"the launcher gave up: {type(error).__name__}: {error}"
+            raise LauncherError(told) from error
 
 
 def check_launcher(of_hydra: Sequence[str], config_dir: Path | None = None) -> None:
-    """Make sure that the overrides of Hydra itself can be composed.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such launcher, or one of its keys.
-    """
+    """Make sure that there is the launcher, and what else overrides of Hydra itself name."""
     overrides = ["run=none", "hydra.mode=MULTIRUN", *search_path(config_dir), *of_hydra]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(config_folder()), version_base="1.3", job_name="karl"):
@@ -109,31 +112,22 @@ def _launcher(of_hydra: Sequence[str]) -> str:
 
 
 @contextmanager
-def _arguments(arguments: list[str]) -> Iterator[None]:
-    """Give Hydra the command line that its `main` reads."""
-    before = sys.argv
-    sys.argv = ["karl", *arguments]
-    try:
-        yield
-    finally:
-        sys.argv = before
+def _process_of_hydra(arguments: Sequence[str], launcher: str) -> Iterator[None]:
+    """Be a process as Hydra's `main` expects it: with its command line, and errors raised.
 
-
-@contextmanager
-def _environment(launcher: str) -> Iterator[None]:
-    """Have Hydra raise errors; keep jobs that run beside each other to one thread each."""
+    Jobs that run beside each other keep to one thread each. Whatever is set already stays.
+    """
+    argv = sys.argv
     wanted = {"HYDRA_FULL_ERROR": "1"}
     if not is_alone(launcher):
         wanted |= dict.fromkeys(THREADS, "1")
-    changed = {name: value for name, value in wanted.items() if name not in os.environ}
-    changed[SWEEP_PID] = str(os.getpid())
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    added[SWEEP_PID] = str(os.getpid())
+    sys.argv = ["karl", *arguments]
+    os.environ.update(added)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        sys.argv = argv
+        for name in added:
+            del os.environ[name]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from karl.config.former import first_named
-from karl.errors import KarlError
 from karl.files import hash_json, read_json, write_json
 from karl.runs.directory import Run
 
@@ -45,13 +44,8 @@ class Outcome:
         file = run.folder / _FILE
         if not file.exists():
             return waiting
-        try:
-            values: dict[str, Any] = read_json(file)
-            found = cls(**values)
-        except (ValueError, TypeError) as error:
-            raise KarlError(
-                f"{file} cannot be read: {error}", hint="Remove it: the job is then looked at anew."
-            ) from error
+        hint = "Remove it: the job is then looked at anew."
+        found: Outcome = read_json(file, lambda values: cls(**values), hint=hint)
         return found if found.config_sha256 == waiting.config_sha256 else waiting
 
     @classmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,16 +16,15 @@ from karl.datasets.validation import VALIDATION
 from karl.errors import ConfigError, DataError, KarlError, UsageError
 from karl.evaluation.record import MetricsRow
 from karl.files import hash_json, write_json
+from karl.runs.changes import default_name
 from karl.runs.directory import Run
-from karl.runs.names import default_name
 from karl.seeds import derive_seed
-from karl.sweeps.directory import SEARCH_FILE, Plan, Sweep
+from karl.sweeps.carry_out import SEARCH_FILE
+from karl.sweeps.directory import Sweep
 from karl.sweeps.expand import Job, divide
-from karl.sweeps.launch import check_launcher, launch
+from karl.sweeps.launch import check_launcher
+from karl.sweeps.plan import Plan
 from karl.sweeps.space import Distributions, search_space
-
-if TYPE_CHECKING:
-    import optuna
 
 __all__ = ["METRICS", "Search", "Trial", "tune"]
 
@@ -50,8 +49,6 @@ class Search:
         Inner folds of the training pairs; every trial is run on each.
     metric : str
         One of `METRICS`, on the inner fold after the last round.
-    config_dir : Path, optional
-        With groups of the user's own.
     """
 
     overrides: tuple[str, ...]
@@ -84,7 +81,7 @@ class Trial:
 
     number: int
     values: dict[str, Any]
-    score: float | None
+    score: float | None = None
     problem: str = ""
 
 
@@ -137,8 +134,9 @@ def tune(
     for number in range(search.n_trials):
         study.sampler = optuna.samplers.TPESampler(seed=derive_seed(seed, "trial", number))
         asked = study.ask(dict(space))
-        trial = _carry_out(search, folder, fixed, dict(asked.params), number, of_hydra, begun)
-        _tell(study, asked, trial)
+        trial = _carry_out(search, folder, fixed, Trial(number, dict(asked.params)), begun)
+        failed = optuna.trial.TrialState.FAIL if trial.score is None else None
+        study.tell(asked, trial.score, failed)
         trials.append(trial)
         write_json(folder / SEARCH_FILE, _record(search, space, trials))
         told(trial)
@@ -151,37 +149,31 @@ def _carry_out(
     search: Search,
     folder: Path,
     fixed: Sequence[str],
-    values: Mapping[str, Any],
-    number: int,
-    of_hydra: Sequence[str],
+    trial: Trial,
     begun: Callable[[Sweep], None],
 ) -> Trial:
+    """Run a trial on each inner fold; return it with its score, or with what is wrong."""
     try:
-        jobs = _jobs(search, [*fixed, *(f"{key}={value}" for key, value in values.items())], values)
-        plan = Plan.check(folder, jobs, lambda *_: None, search.config_dir)
+        jobs = _jobs(search, fixed, trial.values)
+        of_hydra = divide(search.overrides)[1]
+        plan = Plan.check(folder, jobs, of_hydra, search.config_dir)
     except (ConfigError, DataError) as error:  # values that do not suit each other, or the data
-        return Trial(number, dict(values), None, error.message)
-    with plan.sweep.locked():
-        plan.settle()
-        (folder / SEARCH_FILE).touch()
-        missing = [path for path in plan.sweep.missing() if path.name in {j.name for j in jobs}]
-        if missing:
-            begun(plan.sweep)
-            launch(missing, folder, of_hydra, search.config_dir)
-    runs = [Run.load(folder / job.name) for job in jobs]
-    problems = [
-        job.outcome.message or "not at its end"
-        for job in plan.sweep.status()
-        if job.name in {run.folder.name for run in runs} and job.outcome.state != "done"
-    ]
-    if problems:
-        return Trial(number, dict(values), None, problems[0])
-    return Trial(number, dict(values), float(np.mean([_score(run, search.metric) for run in runs])))
+        return replace(trial, problem=error.message)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SEARCH_FILE).touch()
+    names = {job.name for job in jobs}
+    plan.carry_out(begun, only=names)
+    for job in plan.sweep.status():
+        if job.name in names and job.outcome.state != "done":
+            return replace(trial, problem=job.outcome.message or "not at its end")
+    scores = [_score(Run.load(folder / job.name), search.metric) for job in jobs]
+    return replace(trial, score=float(np.mean(scores)))
 
 
-def _jobs(search: Search, overrides: list[str], values: Mapping[str, Any]) -> list[Job]:
+def _jobs(search: Search, fixed: Sequence[str], values: Mapping[str, Any]) -> list[Job]:
     """Return a run for each inner fold; evaluation sets are left out of all of them."""
-    config = compose_config(overrides, search.config_dir)
+    told = [f"{key}={value}" for key, value in values.items()]
+    config = compose_config([*fixed, *told], search.config_dir)
     jobs = []
     for fold in range(search.n_folds):
         inner = deepcopy(config)
@@ -192,10 +184,9 @@ def _jobs(search: Search, overrides: list[str], values: Mapping[str, Any]) -> li
             "seed": 0,
             "of": config["split"],
         }
-        told = [f"{key}={value}" for key, value in values.items()]
         own = (*told, f"split.fold={fold}")
         name = default_name(inner, distinguish=list(values))
-        jobs.append(Job(name, (*overrides, f"split.fold={fold}"), own, inner))
+        jobs.append(Job(name, (*fixed, *own), own, inner))
     return jobs
 
 
@@ -208,15 +199,6 @@ def _score(run: Run, metric: str) -> float:
     if last.eval_set != VALIDATION:
         raise UsageError(f"{run.folder} was not evaluated on validation pairs")
     return float(getattr(last, metric))
-
-
-def _tell(study: optuna.Study, asked: optuna.Trial, trial: Trial) -> None:
-    from optuna.trial import TrialState
-
-    if trial.score is None:
-        study.tell(asked, state=TrialState.FAIL)
-    else:
-        study.tell(asked, trial.score)
 
 
 def _record(search: Search, space: Distributions, trials: Sequence[Trial]) -> dict[str, Any]:

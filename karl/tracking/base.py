@@ -20,50 +20,23 @@ class Tracker(Protocol):
     """
 
     def check(self) -> None:
-        """Find out whether runs can be reported, before one is made.
-
-        Raises
-        ------
-        ConfigError
-            If they cannot.
-        """
-        ...
+        """Make sure, before one is made, that runs can be reported; a ConfigError if not."""
 
     def follow(self, run: Run) -> AbstractContextManager[Observer]:
         """Return the observer of a prepared run, to be open while the run is carried out.
 
         Failures to report are told as a warning and raise nothing.
         """
-        ...
 
 
 def tracker_of(run: Run) -> Tracker:
-    """Return the tracker that a run's configuration names.
-
-    Raises
-    ------
-    ConfigError
-        If it names none that there is.
-    """
+    """Return the tracker that a run's configuration names; a ConfigError if there is none."""
     tracker: Tracker = build_strategy(TRACKING, run.config[TRACKING], run.config_dir)
     return tracker
 
 
 @contextmanager
 def tracked(run: Run, *observers: Observer) -> Iterator[Observer]:
-    """Report the loop of a run to its configured tracker as well.
-
-    Parameters
-    ----------
-    run : Run
-        Prepared.
-    *observers : Observer
-        Who else is told, such as the display; told first.
-
-    Yields
-    ------
-    Observer
-        To be given to `run_to_end`, `run_round` or `run_stage`.
-    """
+    """Give what tells observers, then the configured tracker, of the loop of a prepared run."""
     with tracker_of(run).follow(run) as tracker:
         yield Observers(*observers, tracker)

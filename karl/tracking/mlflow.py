@@ -97,7 +97,8 @@ class _Reporter:
     def __init__(self, tracker: MLflow, run: Run) -> None:
         uri = tracker.uri or f"sqlite:///{(run.runs / _FILE).resolve()}"
         self._run = run
-        self._tracked = TrackedRun(run, uri, tracker.experiment, tracker.artefacts)
+        self._tracked = TrackedRun(run, uri, tracker.experiment)
+        self._uploads = tracker.artefacts
         self._opened = self._failed = False
 
     def started(self, step: Step) -> None:
@@ -127,7 +128,8 @@ class _Reporter:
         if not self._opened:
             self._tracked.open()
         self._tracked.fill_in_metrics()
-        self._tracked.upload()
+        if self._uploads:
+            self._tracked.upload()
         self._tracked.set_status(_status(self._run, error))
 
     def _attempt(self, report: Callable[[], None]) -> None:

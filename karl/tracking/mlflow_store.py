@@ -80,29 +80,17 @@ def _alone(uri: str) -> AbstractContextManager[object]:
 
 
 def parameters_of(config: dict[str, Any], longest: int) -> dict[str, str]:
-    """Return a run's configuration as MLflow's parameters.
+    """Return a run's configuration by dotted key; what has more characters is cut.
 
-    Parameters
-    ----------
-    config : dict
-        The composed configuration.
-    longest : int
-        Characters that MLflow takes; a longer value is cut.
-
-    Returns
-    -------
-    dict of str to str
-        By dotted key, without those of the group `tracking`: they are no part of
-        an experiment.
+    The group `tracking` is left out: it is no part of an experiment.
     """
     hide = redactor()
-    return {
-        key: hide(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[
-            :longest
-        ]
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in flatten(config).items()
         if not key.startswith("tracking.") and key != f"{GROUPS_KEY}.tracking"
     }
+    return {key: hide(text)[:longest] for key, text in texts.items()}
 
 
 def metrics_of(row: MetricsRow) -> dict[str, float]:
@@ -116,23 +104,10 @@ def metrics_of(row: MetricsRow) -> dict[str, float]:
 
 
 class TrackedRun:
-    """What MLflow knows of a run.
+    """What MLflow, at a URI and in one of its experiments, knows of a prepared run."""
 
-    Parameters
-    ----------
-    run : Run
-        Prepared.
-    uri : str
-        Of the tracking server or database.
-    experiment : str
-        MLflow's experiment.
-    artefacts : bool
-        Whether `upload` does anything.
-    """
-
-    def __init__(self, run: Run, uri: str, experiment: str, artefacts: bool) -> None:
+    def __init__(self, run: Run, uri: str, experiment: str) -> None:
         self._run, self._uri, self._experiment = run, uri, experiment
-        self._artefacts = artefacts
         self._client: Any = None
         self._id = ""
         self._logged: set[tuple[str, int]] = set()
@@ -173,8 +148,6 @@ class TrackedRun:
 
     def upload(self) -> None:
         """Upload configuration, manifest, metrics and, if there is one, the report."""
-        if not self._artefacts:
-            return
         folder = self._run.folder
         for name in ("config.yaml", "manifest.json", "metrics.jsonl"):
             self._client.log_artifact(self._id, str(folder / name))
@@ -240,5 +213,4 @@ def _artefact_location(uri: str) -> str | None:
 
 
 def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -9,8 +9,7 @@ import pytest
 from karl.config import former
 from karl.config.compose import compose_config
 from karl.config.former import first_named, in_present_terms
-from karl.runs.changes import fixed_hash
-from karl.runs.names import default_name
+from karl.runs.changes import default_name, fixed_hash
 
 OF_0_1_0 = {"batch": False, "batch_poll_s": 60.0}
 

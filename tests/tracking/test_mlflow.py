@@ -165,7 +165,7 @@ def test_an_error_fails_mlflows_run_until_it_is_resumed(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "catch_up", catch_up_until_the_disk_is_full())
+        patch.setattr(Run, "_write_metrics", write_until_the_disk_is_full())
         assert karl("run", *settings(shop, TRACKED), *NAME).code == 1
     assert stored().status == "FAILED"
     done(karl("run", *NAME))
@@ -173,15 +173,15 @@ def test_an_error_fails_mlflows_run_until_it_is_resumed(
     assert stored().steps("id_macro_f1") == ROUNDS
 
 
-def catch_up_until_the_disk_is_full() -> Any:
-    catch_up, count = Run.catch_up, 0
+def write_until_the_disk_is_full() -> Any:
+    write_metrics, count = Run._write_metrics, 0
 
     def write(run: Run) -> None:
         nonlocal count
         count += 1
         if count == 5:
             raise OSError("no space left on device")
-        catch_up(run)
+        write_metrics(run)
 
     return write
 

@@ -12,9 +12,9 @@ import yaml
 from cli.small_shop import done, karl, results, settings
 
 from karl.config.compose import compose_config
+from karl.runs.changes import default_name
 from karl.runs.directory import Run
 from karl.runs.loop import Observer, Step
-from karl.runs.names import default_name
 
 NAME = ("--name", "mine")
 RUN = Path("runs/mine")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,10 @@ from karl.reports.curves import read_metrics
 from karl.reports.study.mistakes import find_mistakes
 from karl.reports.study.model import Study
 from karl.runs.directory import Run
-from karl.runs.names import SWEEP_FILE
-from karl.stages.artefacts import SEED_ROUND
-from karl.stages.files import QUALITY, RunFiles
+from karl.stages.kinds import ACCEPTED, EVALUATION, PREDICTIONS, QUALITY, SEED_ROUND, VOTES, Kind
 from karl.sweeps.arms import arm_labels
 from karl.sweeps.directory import Sweep
+from karl.sweeps.opening import is_sweep, load_run
 
 __all__ = ["collect"]
 
@@ -42,10 +41,6 @@ class _Member:
     @property
     def last(self) -> int:
         return max(row.round for row in self.rows)
-
-    @property
-    def files(self) -> RunFiles:
-        return RunFiles(self.run.folder)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -83,7 +78,9 @@ def collect(folders: Sequence[Path], config_dir: Path | None = None) -> Study:
         for run, arm in zip(runs, labels, strict=True)
     ]
     arms = tuple(dict.fromkeys(member.arm for member in members))
-    predictions = [(member.arm, member.files.predictions(member.last)) for member in members]
+    predictions = [
+        (member.arm, PREDICTIONS.path(member.run.folder, member.last)) for member in members
+    ]
     first = runs[0]
     return Study(
         title=", ".join(folder.name for folder in folders),
@@ -110,15 +107,15 @@ def _source(run: Run, config_dir: Path | None) -> DatasetSource | None:
 
 def _runs(folder: Path, notes: list[str]) -> list[Run]:
     """Return the runs in a folder that have results; tell of the others."""
-    if not (folder / SWEEP_FILE).exists():
-        run = Run.load(folder)
+    if not is_sweep(folder):
+        run = load_run(folder)
         return [run] if _has_results(run, notes) else []
     found = []
     for job in Sweep.load(folder).status():
         why = job.outcome.message.partition("\n")[0] or "not at its end"
         # It may have been finished by itself, as a run.
         if job.outcome.state in ("done", "budget") or job.rounds_done >= job.rounds:
-            run = Run.load(folder / job.name)
+            run = load_run(folder / job.name)
             found += [run] if _has_results(run, notes) else []
             if job.outcome.state == "budget":
                 where = f"{folder.name}/{job.name} stopped after round {job.rounds_done - 1}"
@@ -142,8 +139,8 @@ def _metrics(member: _Member) -> pl.DataFrame:
 
 def _labels(member: _Member) -> pl.DataFrame:
     """Count what was asked and accepted in each round."""
-    votes = _by_round(member, member.files.votes)
-    accepted = _by_round(member, member.files.labels)
+    votes = _by_round(member, VOTES)
+    accepted = _by_round(member, ACCEPTED)
     rows = []
     for number in range(1, member.last + 1):
         relations = _of_round(accepted[number], number)["relation"]
@@ -163,12 +160,12 @@ def _of_round(table: pl.DataFrame, number: int) -> pl.DataFrame:
     return table.filter(pl.col("round") == str(number)) if "round" in table.columns else table
 
 
-def _by_round(member: _Member, path: Callable[[int], Path]) -> dict[int, pl.DataFrame]:
+def _by_round(member: _Member, kind: Kind[Any]) -> dict[int, pl.DataFrame]:
     """Read a table of every round, in one go: each reading has its price."""
     numbers = range(1, member.last + 1)
     if not numbers:
         return {}
-    files = [path(number) for number in numbers]
+    files = [kind.path(member.run.folder, number) for number in numbers]
     table = pl.read_csv(files, infer_schema=False, include_file_paths="file")
     return {
         number: table.filter(pl.col("file") == str(file))
@@ -189,7 +186,7 @@ _LABELS = {
 def _confusion(member: _Member) -> pl.DataFrame:
     rows = []
     for number in sorted({SEED_ROUND, member.last}):
-        evaluation = read_json(member.files.evaluation(number))
+        evaluation = read_json(EVALUATION.path(member.run.folder, number))
         for eval_set, scores in evaluation["scores"].items():
             for truth, counts in zip(RELATION_NAMES, scores["confusion"], strict=True):
                 for predicted, count in zip(RELATION_NAMES, counts, strict=True):
@@ -204,7 +201,7 @@ def _quality(members: Sequence[_Member]) -> dict[str, Any]:
     """Return the quality of labels where it was measured, once for each arm."""
     found: dict[str, Any] = {}
     for member in members:
-        file = member.run.folder / QUALITY
+        file = QUALITY.path(member.run.folder)
         if member.arm not in found and file.exists():
             found[member.arm] = read_json(file)
     return found

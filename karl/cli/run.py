@@ -142,10 +142,10 @@ def evaluate(
 
 
 def _show_results(display: Display, run: Run) -> None:
-    from karl.cli.show import show_results
+    from karl.cli.show import show_run
 
     display.stand_aside()
-    show_results(run)
+    show_run(run)
 
 
 def _stage(

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from karl.reports.study.style import GREY, INK, PALE, PALETTE, PAPER
+from karl.reports.style import GREY, INK, PALE, PALETTE, PAPER
 
 __all__ = ["inline_svg"]
 

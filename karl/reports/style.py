@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -202,6 +202,7 @@ def label_ends(
     ends: Mapping[str, tuple[float, float]],
     styles: Mapping[str, ArmStyle],
     seed: float | None = None,
+    show: Callable[[float], str] | None = None,
 ) -> None:
     """Name lines in the right margin, each as close to the height of its end as can be.
 
@@ -214,23 +215,27 @@ def label_ends(
     styles : mapping of str to ArmStyle
     seed : float, optional
         Level of a dashed line that is to be named too.
+    show : callable, optional
+        Writes the height of a line's end, which then stands there in place of its name.
     """
     low, high = axes.get_ylim()
     levels = [y for _, y in ends.values()] + ([] if seed is None else [seed])
     gap = LINE_PT * (high - low) / axes.get_window_extent().height
     places = spread(levels, gap, low, high)
     for (arm, end), place in zip(ends.items(), places, strict=False):
-        _label(axes, arm, end, place, styles[arm])
+        text = shorten(arm) if show is None else show(end[1])
+        _label(axes, text, end, place, styles[arm])
     if seed is not None:
         right = [1.0, *(1 + points / axes.get_window_extent().width for points in (4, 13))]
         levels = [seed, places[-1], places[-1]]
         edge = axes.get_yaxis_transform()
         line: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1}
         axes.plot(right, levels, transform=edge, clip_on=False, **line)
-        _write(axes, places[-1], "seed", GREY)
+        text = "seed" if show is None else f"seed {show(seed)}"
+        _write(axes, places[-1], text, GREY)
 
 
-def _label(axes: Axes, arm: str, end: tuple[float, float], place: float, style: ArmStyle) -> None:
+def _label(axes: Axes, text: str, end: tuple[float, float], place: float, style: ArmStyle) -> None:
     edge = axes.get_yaxis_transform()
     x = 1 + 11 / axes.get_window_extent().width
     # Dotted, so that nobody takes it for a part of the line.
@@ -245,7 +250,7 @@ def _label(axes: Axes, arm: str, end: tuple[float, float], place: float, style: 
         transform=edge,
         clip_on=False,
     )
-    _write(axes, place, shorten(arm), INK)
+    _write(axes, place, text, INK)
 
 
 def _write(axes: Axes, level: float, text: str, colour: str) -> None:

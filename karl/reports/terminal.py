@@ -14,7 +14,7 @@ from karl.reports.table import Line, Table
 __all__ = ["terminal_table"]
 
 # Lines that an interval takes, and blanks between columns, the roomiest layout first.
-_LAYOUTS: Final = ((1, 2), (1, 1), (2, 2), (3, 2), (3, 1))
+_LAYOUTS: Final = ((1, 2), (2, 2), (3, 2), (3, 1))
 # Characters of a word, such as a strategy's name, that are kept on one line.
 _LONG_WORD, _SHORT_WORD = 12, 8
 
@@ -43,8 +43,9 @@ def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
         ]
         cells = [_column(folded, n) for n in range(len(columns))]
         widths = [
-            _least_width(heading, of_column, right=right, longest=longest)
-            for (heading, right), of_column in zip(columns, cells, strict=True)
+            # Names of figures, in a turned table, are kept whole like figures.
+            _least_width(heading, cells[n], whole=right or table.turned, longest=longest)
+            for n, (heading, right) in enumerate(columns)
         ]
         spare = width - sum(widths) - gap * (len(widths) - 1)
         if spare >= 0:
@@ -68,13 +69,13 @@ def _column(lines: Sequence[Line], n: int) -> list[str]:
     return [line[n] for line in lines if len(line) > 1] or [""]
 
 
-def _least_width(heading: str, cells: Sequence[str], *, right: bool, longest: int) -> int:
-    """Return the width at which no figure is broken, nor a word up to some length."""
-    parts = [part for cell in cells for part in (cell.split("\n") if right else cell.split())]
+def _least_width(heading: str, cells: Sequence[str], *, whole: bool, longest: int) -> int:
+    """Return the width at which no cell that is whole is broken, nor a word up to some length."""
+    parts = [part for cell in cells for part in (cell.split("\n") if whole else cell.split())]
     widest = max(map(len, [*parts, ""]))
     word = max(map(len, [*heading.split(), ""]))
     # A word of a heading may be a little longer.
-    return max(min(word, longest + 2), widest if right else min(widest, longest))
+    return max(min(word, longest + 2), widest if whole else min(widest, longest))
 
 
 def _shared(widths: Sequence[int], wanted: Sequence[int], spare: int) -> list[int]:
@@ -106,13 +107,13 @@ def _laid_out(
         padding=(0, gap - 1, 0, 0),
         pad_edge=False,
         show_edge=False,
-        leading=int(any("\n" in cell for line in lines for cell in line)),
+        leading=int(not table.turned and any("\n" in cell for line in lines for cell in line)),
     )
     for (heading, right), width in zip(columns, widths, strict=True):
         found.add_column(
             Text(heading),
             justify="right" if right else "left",
-            vertical="bottom" if table.turned else "top",
+            vertical="top",
             overflow="fold",
             width=width,
         )

@@ -74,8 +74,8 @@ def test_three_annotators_fit_into_80_columns_uncut() -> None:
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
     assert figures(lines, "calls")[0].split() == ["299,970"] * 3
-    text = "\n".join(lines)
-    assert all(part in text for name in names for part in name.split("/")[-1:])
+    for name in names:
+        assert name[:14] in "\n".join(lines)
 
 
 def test_groups_that_nobody_has_are_left_out() -> None:

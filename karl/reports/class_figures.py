@@ -44,18 +44,8 @@ _CELL_PT: Final = 38.0
 def classes_figure(classes: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
     """Draw the F1 score of each class at the seed and at the last round, by arm.
 
-    Parameters
-    ----------
-    classes : polars.DataFrame
-        Of the table `classes`.
-    eval_set : str
-    arms : sequence of str
-        All arms of the study, whose order gives their colours.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The seed as a ring, the last round filled, and both as numbers at the right.
+    `classes` is the frame of that table; the order of all arms of the study gives their
+    colours. The seed is a ring, the last round is filled, both are numbers at the right.
     """
     scores = classes.filter(pl.col("eval_set") == eval_set)
     shown = [arm for arm in arms if arm in set(scores["arm"])]
@@ -117,17 +107,8 @@ def confusion_counts(
 ) -> dict[str, list[list[int]]]:
     """Sum the confusion matrices of an arm's runs, at the seed and at their last round.
 
-    Parameters
-    ----------
-    confusion : polars.DataFrame
-        The confusion of a study.
-    eval_set, arm : str
-
-    Returns
-    -------
-    dict of str to list of list of int
-        By what it is called (`seed`, `round 10`): a row per true relation, a column
-        per predicted one. Without what there is no data for.
+    They are named (`seed`, `round 10`), and have a row per true relation, a column per
+    predicted one. What there is no data for is left out.
     """
     if confusion.is_empty():  # it may lack columns too
         return {}
@@ -150,19 +131,9 @@ def _matrix(rows: pl.DataFrame) -> list[list[int]]:
 
 
 def confusion_figure(confusion: pl.DataFrame, eval_set: str, arm: str) -> Figure | None:
-    """Draw the confusion matrices of an arm, at the seed and at the last round.
+    """Draw the confusion matrices of an arm, at the seed and at the last round, if there are any.
 
-    Parameters
-    ----------
-    confusion : polars.DataFrame
-        The confusion of a study.
-    eval_set, arm : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure or None
-        Each cell with its share of the row and, below, the number of pairs; None
-        if there are none.
+    A cell has its share of the row and, below, the number of pairs.
     """
     matrices = confusion_counts(confusion, eval_set, arm)
     if not matrices:

@@ -38,12 +38,7 @@ _SPENT: Final = ("n_llm", "llm_calls", "llm_cost_usd")
 def targets_table(panel: Panel, targets: Mapping[str, float]) -> Table | None:
     """Tell what it takes to reach a macro-F1; None if there are no rounds after the seed.
 
-    Parameters
-    ----------
-    panel : Panel
-        The runs.
-    targets : mapping of str to float
-        By evaluation set; the lowest of the strategies' peaks where none is given.
+    `targets` are by evaluation set; the lowest of the strategies' peaks where none is given.
 
     Raises
     ------

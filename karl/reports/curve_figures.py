@@ -33,7 +33,7 @@ from karl.reports.style import (
     title_of,
 )
 
-__all__ = ["curve_figure", "diversity_figure", "run_figure"]
+__all__ = ["MOST_BANDS", "curve_figure", "diversity_figure", "run_figure"]
 
 _Floats = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ _HEIGHT: Final = 244.8
 _PANEL_HEIGHT: Final = 120.0
 _LONGEST_TITLE: Final = 44
 _LEFT, _BOTTOM, _TOP = 40.0, 36.0, 27.0
-_MOST_BANDS: Final = 4  # more of them hide each other
+MOST_BANDS: Final = 4  # more of them hide each other
 _LEAST_SPAN: Final = 0.06
 
 
@@ -64,6 +64,8 @@ _AXES: Final = {
 def curve_figure(curves: pl.DataFrame, eval_set: str, arms: Sequence[str], x: str) -> Figure:
     """Draw the mean macro-F1 of each arm against the round, its labels or their cost.
 
+    Intervals are bands, where there are few arms, and the seed is a dashed line.
+
     Parameters
     ----------
     curves : polars.DataFrame
@@ -72,12 +74,6 @@ def curve_figure(curves: pl.DataFrame, eval_set: str, arms: Sequence[str], x: st
     arms : sequence of str
         All arms of the study, whose order gives their colours.
     x : {"round", "n_llm", "llm_cost_usd"}
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With the interval as a band, where there are few arms, and the seed as a
-        dashed line.
     """
     title, x_label = _AXES[x]
     lines = _lines(curves, eval_set, arms, x)
@@ -90,17 +86,7 @@ def curve_figure(curves: pl.DataFrame, eval_set: str, arms: Sequence[str], x: st
 
 
 def run_figure(curves: pl.DataFrame, eval_sets: Sequence[str], arm: str, title: str) -> Figure:
-    """Draw the learning curves of a single run, one set below the other, and its diversity.
-
-    Parameters
-    ----------
-    curves : polars.DataFrame
-        Of the table `curves` of that run.
-    eval_sets : sequence of str
-    arm : str
-    title : str
-        Names the run.
-    """
+    """Draw the learning curves of a single run, one set below the other, and its diversity."""
     shown = [("macro_f1", f"{set_name(name)} macro-F1", name) for name in eval_sets]
     if curves["diversity"].is_not_null().any():
         shown.append(("diversity", "Diversity of the training set", eval_sets[0]))
@@ -120,20 +106,10 @@ def run_figure(curves: pl.DataFrame, eval_sets: Sequence[str], arm: str, title: 
 
 
 def diversity_figure(metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure | None:
-    """Draw macro-F1 against the diversity of the training set.
+    """Draw macro-F1 against the diversity of the training set; None if none is defined.
 
-    Parameters
-    ----------
-    metrics : polars.DataFrame
-        The metrics of a study.
-    eval_set : str
-    arms : sequence of str
-
-    Returns
-    -------
-    matplotlib.figure.Figure or None
-        A dot per run and round, and the means over runs as a line from the seed
-        (ring) to the last round (filled); None if no diversity is defined.
+    `metrics` are those of a study. There is a dot per run and round, and a line of the
+    means over runs from the seed (ring) to the last round (filled).
     """
     known = metrics.filter(
         pl.col("eval_set") == eval_set,
@@ -209,7 +185,7 @@ def _draw(
 ) -> None:
     styles = arm_styles(arms)
     for line in lines:
-        _draw_line(axes, line, styles[line.arm], band=len(lines) <= _MOST_BANDS)
+        _draw_line(axes, line, styles[line.arm], band=len(lines) <= MOST_BANDS)
     seed = float(np.mean([line.y[0] for line in lines]))
     axes.axhline(seed, color=GREY, linestyle="--", linewidth=1, zorder=1)
     style_axes(axes)

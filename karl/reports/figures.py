@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from karl.files import atomic_path
 from karl.labels import RELATION_NAMES
 from karl.reports.class_figures import classes_figure, confusion_counts, confusion_figure
-from karl.reports.curve_figures import curve_figure, diversity_figure, run_figure
+from karl.reports.curve_figures import MOST_BANDS, curve_figure, diversity_figure, run_figure
 from karl.reports.numbers import count, money, score, set_name, share
 from karl.reports.study import Study
 from karl.reports.table import Table
@@ -26,7 +26,6 @@ from karl.reports.tables import best_arm
 __all__ = ["ReportFigure", "save_figures", "save_run_figure", "study_figures"]
 
 _DPI: Final = 150
-_MOST_BANDS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +67,6 @@ def study_figures(study: Study, tables: Mapping[str, Table]) -> list[ReportFigur
 
     What there is no data for is left out: diversity that is undefined, costs
     where none arose, confusion that was not recorded.
-
-    Parameters
-    ----------
-    study : Study
-    tables : mapping of str to Table
-        From `karl.reports.tables.study_tables`.
     """
     slugs = _slugs(study.eval_sets)
     return [
@@ -168,7 +161,7 @@ def _curve_caption(curves: pl.DataFrame) -> str:
     text = f"Mean of {several} run{'' if n_runs == [1] else 's'} per strategy; dashed: the seed."
     if curves["macro_f1_low"].is_null().all():
         return text
-    if curves["arm"].n_unique() <= _MOST_BANDS:
+    if curves["arm"].n_unique() <= MOST_BANDS:
         return f"{text} Bands: bootstrap 95\N{NO-BREAK SPACE}% interval over the runs."
     return f"{text} The tables below hold the intervals."
 

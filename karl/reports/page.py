@@ -46,13 +46,8 @@ def render_page(study: Study, tables: Mapping[str, Table], figures: Sequence[Rep
     The page refers to no other file and no network, works without scripts, follows
     the reader's choice of light or dark, and fits on a phone.
 
-    Parameters
-    ----------
-    study : Study
-    tables : mapping of str to Table
-        From `karl.reports.tables.study_tables`.
-    figures : sequence of ReportFigure
-        From `karl.reports.figures.study_figures`.
+    `tables` are from `karl.reports.tables.study_tables`, `figures` from
+    `karl.reports.figures.study_figures`.
     """
     # The rounds of a single run are its curves.
     seen = {

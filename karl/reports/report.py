@@ -32,14 +32,8 @@ class Report:
 def report_folder(runs: Path, folders: Sequence[Path], out: Path | None = None) -> Path:
     """Return where a report goes: into the folder that it is about, or one beside several.
 
-    Parameters
-    ----------
-    runs : Path
-        Of all runs.
-    folders : sequence of Path
-        Of the runs and sweeps that the report is about.
-    out : Path, optional
-        Where the user wants it.
+    `runs` is the folder of all runs, `folders` are those of the runs and sweeps that the
+    report is about, and `out` is where the user wants it.
     """
     if out is not None:
         return out

@@ -63,15 +63,7 @@ _FONT_RESERVE: Final = 1.08
 
 @dataclass(frozen=True)
 class ArmStyle:
-    """What tells an arm from others: never the colour alone.
-
-    Attributes
-    ----------
-    colour : str
-    marker : str
-    dash : str or tuple
-        A line style of matplotlib.
-    """
+    """What tells an arm from others: never the colour alone."""
 
     colour: str
     marker: str
@@ -147,19 +139,9 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def spread(levels: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move levels as little as possible until neighbours are `gap` apart.
+    """Move levels as little as possible until neighbours are `gap` apart, in the order given.
 
-    Parameters
-    ----------
-    levels : sequence of float
-    gap : float
-    low, high : float
-        Where they have to stay; what does not fit in goes beyond `low`.
-
-    Returns
-    -------
-    list of float
-        In the order of `levels`.
+    They stay between `low` and `high`; what does not fit in goes beyond `low`.
     """
     order = sorted(range(len(levels)), key=lambda n: (levels[n], n))
     # Levels that were pushed together move as one group around their common middle.
@@ -206,17 +188,9 @@ def label_ends(
 ) -> None:
     """Name lines in the right margin, each as close to the height of its end as can be.
 
-    Parameters
-    ----------
-    axes : Axes
-        With its final limits, and a margin of `label_room`.
-    ends : mapping of str to tuple of float
-        The end of each arm's line, in data coordinates.
-    styles : mapping of str to ArmStyle
-    seed : float, optional
-        Level of a dashed line that is to be named too.
-    show : callable, optional
-        Writes the height of a line's end, which then stands there in place of its name.
+    The axes have their final limits, and a margin of `label_room`. `ends` are those of
+    the arms' lines in data coordinates, `seed` is the level of a dashed line that is
+    named too. With `show` the heights of ends stand there in place of names.
     """
     low, high = axes.get_ylim()
     levels = [y for _, y in ends.values()] + ([] if seed is None else [seed])

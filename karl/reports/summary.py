@@ -21,12 +21,6 @@ _NBSP = "\N{NO-BREAK SPACE}"
 def summary_sentences(study: Study, tables: Mapping[str, Table]) -> list[tuple[str, str]]:
     """Say which strategy is best on each set, what it and each class gain, and what labels cost.
 
-    Parameters
-    ----------
-    study : Study
-    tables : mapping of str to Table
-        Of which `outcome` and `classes` are read.
-
     Returns
     -------
     list of (str, str)

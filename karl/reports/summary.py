@@ -46,7 +46,8 @@ def summary_sentences(study: Study, tables: Mapping[str, Table]) -> list[tuple[s
 
 def _on_set(best: Mapping[str, Any], n_arms: int) -> str:
     if not best["last_round"]:
-        return f"The seed model has a macro-F1 of {score(_value(best, 'last'))}."
+        value = score(_value(best, "last"))
+        return f"The seed model has a macro-F1 of {value}, from human labels alone (round 0)."
     among = "" if n_arms == 1 else f", the highest of {n_arms} strategies"
     relative = best["gain_relative"]
     in_percent = "" if relative is None else f" ({percent(relative)})"

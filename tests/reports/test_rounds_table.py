@@ -104,7 +104,8 @@ def test_sentences_state_change_peak_classes_and_cost(make_rows) -> None:
 def test_sentences_on_the_seed_alone_claim_no_change(make_rows) -> None:
     said = sentences(make_rows(ood=[0.44]))
 
-    assert said["OOD"] == "The seed model has a macro-F1 of 0.440."
+    told = "The seed model has a macro-F1 of 0.440, from human labels alone (round 0)."
+    assert said["OOD"] == told
     assert said["OOD by class"].startswith("F1 of the seed model: complementary 0.400, ")
     assert "Labels" not in said
 

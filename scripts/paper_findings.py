@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from karl.reports.study.cells import p_value
+from karl.reports.numbers import change, p_value, percent, score
 
 Tables = Mapping[str, pl.DataFrame]
 Row = Mapping[str, Any]
@@ -55,7 +55,7 @@ def verdicts(tables: Tables, eval_set: str) -> Iterator[str]:
     best = _best(_of(tables["outcome"], eval_set), "last")
     yield (
         f"**{eval_set.upper()}**, after round {best['last_round']}: {best['arm']} is first with "
-        f"{_interval(best, 'last')}, a change of {_interval(best, 'gain_relative', percent=True)} "
+        f"{_interval(best, 'last')}, a change of {_interval(best, 'gain_relative', relative=True)} "
         f"over the seed{_against(tables, eval_set, 'macro_f1', best['arm'])}."
     )
     best = _best(_of(tables["aulc"], eval_set), "aulc")
@@ -74,7 +74,7 @@ def _against(tables: Tables, eval_set: str, measure: str, best: str) -> str:
             ahead = row["arm"] == best
             other = row["baseline"] if ahead else row["arm"]
             difference = row["difference"] if ahead else -row["difference"]
-            told.append(f"{other} by {_score(difference, True)} ({_p(row['p_holm'])})")
+            told.append(f"{other} by {change(difference)} ({_p(row['p_holm'])})")
             n_sure += row["p_holm"] < _LEVEL
     if not told:
         return ""
@@ -93,7 +93,7 @@ def _in_distribution(tables: Tables) -> Iterator[Finding]:
         "ID, seed",
         f"about {PAPER_ID_SEED}",
         _interval(seed, "seed"),
-        _score(seed["seed"] - PAPER_ID_SEED, True),
+        change(seed["seed"] - PAPER_ID_SEED),
         f"outcome: seed, {runs}; the seed is the same for all strategies",
     )
     best = max(outcome, key=lambda row: row["best"] / row["seed"])
@@ -101,8 +101,8 @@ def _in_distribution(tables: Tables) -> Iterator[Finding]:
     yield Finding(
         "RQ1",
         "ID, highest gain of any round",
-        f"below {_percent(PAPER_ID_BEST_GAIN)}",
-        f"{_percent(gain)} ({best['arm']}, round {best['best_round']})",
+        f"below {percent(PAPER_ID_BEST_GAIN)}",
+        f"{percent(gain)} ({best['arm']}, round {best['best_round']})",
         _points(gain - PAPER_ID_BEST_GAIN),
         f"outcome: best / seed − 1 of the mean curve, {runs}",
     )
@@ -111,8 +111,8 @@ def _in_distribution(tables: Tables) -> Iterator[Finding]:
         yield Finding(
             "RQ1",
             f"ID, change by round {row['last_round']}, {row['arm']}",
-            f"about {_percent(paper)}",
-            _interval(row, "gain_relative", percent=True),
+            f"about {percent(paper)}",
+            _interval(row, "gain_relative", relative=True),
             _points(row["gain_relative"] - paper),
             f"outcome: gain_relative, {_runs(row)}",
         )
@@ -121,8 +121,8 @@ def _in_distribution(tables: Tables) -> Iterator[Finding]:
         yield Finding(
             "RQ1",
             "ID, worst fold",
-            f"down to {_percent(PAPER_WORST_FOLD)}",
-            f"{_percent(worst['gain_relative'])} ({worst['arm']}, fold {worst['fold']})",
+            f"down to {percent(PAPER_WORST_FOLD)}",
+            f"{percent(worst['gain_relative'])} ({worst['arm']}, fold {worst['fold']})",
             _points(worst["gain_relative"] - PAPER_WORST_FOLD),
             f"worst_fold: lowest gain_relative, mean of {worst['n_runs']} seeds",
         )
@@ -137,7 +137,7 @@ def _out_of_distribution(tables: Tables) -> Iterator[Finding]:
         "OOD, seed",
         f"about {PAPER_OOD_SEED}",
         _interval(seed, "seed"),
-        _score(seed["seed"] - PAPER_OOD_SEED, True),
+        change(seed["seed"] - PAPER_OOD_SEED),
         f"outcome: seed, {runs}",
     )
     yield Finding(
@@ -145,15 +145,15 @@ def _out_of_distribution(tables: Tables) -> Iterator[Finding]:
         f"OOD, highest after round {best['last_round']}",
         f"about {PAPER_OOD_LAST:.2f}",
         f"{_interval(best, 'last')} ({best['arm']})",
-        _score(best["last"] - PAPER_OOD_LAST, True),
+        change(best["last"] - PAPER_OOD_LAST),
         f"outcome: last, {runs}",
     )
     for row in outcome:
         yield Finding(
             "RQ2",
             f"OOD, change by round {row['last_round']}, {row['arm']}",
-            f"up to {_percent(PAPER_OOD_GAIN)}",
-            _interval(row, "gain_relative", percent=True),
+            f"up to {percent(PAPER_OOD_GAIN)}",
+            _interval(row, "gain_relative", relative=True),
             _points(row["gain_relative"] - PAPER_OOD_GAIN),
             f"outcome: gain_relative, {_runs(row)}",
         )
@@ -162,8 +162,8 @@ def _out_of_distribution(tables: Tables) -> Iterator[Finding]:
     yield Finding(
         "RQ2",
         "OOD, highest gain of any round",
-        f"up to {_percent(PAPER_OOD_GAIN)}",
-        f"{_percent(gain)} ({peak['arm']}, round {peak['best_round']})",
+        f"up to {percent(PAPER_OOD_GAIN)}",
+        f"{percent(gain)} ({peak['arm']}, round {peak['best_round']})",
         _points(gain - PAPER_OOD_GAIN),
         f"outcome: best / seed − 1 of the mean curve, {runs}",
     )
@@ -179,8 +179,8 @@ def _out_of_distribution(tables: Tables) -> Iterator[Finding]:
         yield Finding(
             "RQ2",
             f"OOD, {arm} over random at the end",
-            _percent(PAPER_OVER_RANDOM),
-            f"{_percent(over)} ({_p(test['p_holm'])})",
+            percent(PAPER_OVER_RANDOM),
+            f"{percent(over)} ({_p(test['p_holm'])})",
             _points(over - PAPER_OVER_RANDOM),
             f"outcome: ratio of last, {runs}; tests: Wilcoxon over {test['n_pairs']} pairs, Holm",
         )
@@ -223,26 +223,18 @@ def _runs(row: Row) -> str:
     return f"mean of {row['n_runs']} runs ({row['n_folds']} folds × {row['n_seeds']} seeds)"
 
 
-def _interval(row: Row, column: str, *, percent: bool = False) -> str:
+def _interval(row: Row, column: str, *, relative: bool = False) -> str:
     values = [row[column], row[f"{column}_low"], row[f"{column}_high"]]
     if values[0] is None:
         return NONE
-    show = _percent if percent else _score
+    show = percent if relative else score
     value, low, high = (NONE if value is None else show(value) for value in values)
     return f"{value} [{low}, {high}]"
-
-
-def _score(value: float, signed: bool = False) -> str:
-    return f"{value:+.3f}" if signed else f"{value:.3f}"
 
 
 def _p(value: float) -> str:
     shown = p_value(value)
     return f"p < {shown[1:]}" if shown.startswith("<") else f"p = {shown}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:+.1f} %"
 
 
 def _points(value: float) -> str:

@@ -15,16 +15,16 @@ import platform
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from paper_findings import Finding, findings, verdicts
 
 from karl.files import write_text
-from karl.reports.study.collect import collect
-from karl.reports.study.report import Report, write_report
+from karl.reports.collect import collect
+from karl.reports.report import Report, write_report
+from karl.reports.table import markdown_table
 from karl.stages.kinds import QUALITY
 from karl.sweeps.directory import Sweep
 from karl.version import __version__
@@ -89,7 +89,7 @@ def carry_out(name: str, part: Part, runs: Path, jobs: int) -> None:
 
 def section(name: str, part: Part, report: Report, figures: Path, out: Path) -> list[str]:
     """Return the lines of RESULTS.md about one study."""
-    tables = {table.name: table for table in report.tables}
+    tables = report.tables
     frames = {key: table.frame for key, table in tables.items()}
     study = report.study
     lines = [f"## {part.title}", "", f"`karl sweep experiment={part.experiment} --name {name}`", ""]
@@ -112,24 +112,14 @@ def section(name: str, part: Part, report: Report, figures: Path, out: Path) -> 
     for key in SHOWN_TABLES:
         if key in tables:
             table = tables[key]
-            lines += ["", f"### {table.title}", "", *_markdown(table.shown), "", table.note]
+            lines += ["", f"### {table.title}", ""]
+            lines += [*markdown_table(table.headings, table.lines), "", table.note]
     return [*lines, ""]
 
 
 def _compared(rows: list[Finding]) -> list[str]:
     head = ["Question", "Finding", "Paper", "Here", "Difference", "Computed from"]
-    cells = [
-        [row.question, row.what, row.paper, row.here, row.difference, row.source] for row in rows
-    ]
-    return _table(head, cells)
-
-
-def _markdown(frame: pl.DataFrame) -> list[str]:
-    return _table(frame.columns, [[str(cell) for cell in row] for row in frame.iter_rows()])
-
-
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return markdown_table(head, [astuple(row) for row in rows])
 
 
 def _quality(quality: Any) -> list[str]:

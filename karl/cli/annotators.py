@@ -113,20 +113,19 @@ def compare(
 
     karl annotators compare data=demo llm=oracle llm=openai llm=openai llm.rationale=true
     """
-    from rich.console import Console
-
+    from karl.cli.printing import print_lines, print_table
     from karl.cli.progress import open_display
     from karl.files import write_text
-    from karl.reports.quality import quality_markdown, quality_table
+    from karl.reports.quality import quality_table
     from karl.runs.quality import compare_annotators
 
     with open_display() as display:
         found = compare_annotators(overrides or [], gold, runs_dir, config_dir, display.watch)
-    console = Console(highlight=False)
-    console.print(quality_table(found))
+    table = quality_table(found)
+    print_table(table)
     if output is not None:
-        write_text(output, quality_markdown(found))
-        console.print(f"Written: {output}", soft_wrap=True)
+        write_text(output, table.markdown())
+        print_lines(f"Written: {output}")
 
 
 def _estimates(found: Forecast) -> Table:

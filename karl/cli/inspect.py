@@ -22,30 +22,20 @@ def status(
     runs_dir: RunsDir = _RUNS,
 ) -> None:
     """List the runs and sweeps, or the jobs of a sweep: how far each one is."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from karl.cli.overview import jobs_overview, overview
+    from karl.cli.overview import jobs_table, problems_of, runs_table
+    from karl.cli.printing import print_lines, print_table
     from karl.sweeps.directory import Sweep
     from karl.sweeps.opening import sweep_folder
 
-    problems: list[str] = []
-    columns = ["run", "round", "last stage", "LLM labels", "macro-F1"]
-    if name is None:
-        lines = overview(runs_dir)
+    if name is not None:
+        sweep = Sweep.load(sweep_folder(runs_dir, name))
+        jobs = sweep.status()
+        print_table(jobs_table(sweep, jobs))
+        print_lines(*problems_of(jobs))
+    elif (table := runs_table(runs_dir)) is not None:
+        print_table(table)
     else:
-        lines, problems = jobs_overview(Sweep.load(sweep_folder(runs_dir, name)))
-        columns = ["run", "round", "state", "macro-F1"]
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column == "run")
-    for line in lines:
-        table.add_row(*map(Text, line))
-    console = Console()
-    console.print(table if lines else f"There is no run in {runs_dir}.")
-    for problem in problems:
-        console.print(problem, highlight=False, markup=False, soft_wrap=True)
+        print_lines(f"There is no run in {runs_dir}.")
 
 
 def report(
@@ -80,10 +70,9 @@ def report(
 
     karl report fbl-names fbl-cards --target ood=0.5
     """
-    from karl.cli.show import show_results
-    from karl.cli.show_study import show_study
-    from karl.reports.study.collect import collect
-    from karl.reports.study.report import parse_targets, report_folder, write_report
+    from karl.cli.show import show_run, show_study
+    from karl.reports.collect import collect
+    from karl.reports.report import parse_targets, report_folder, write_report
     from karl.sweeps.opening import is_sweep, load_run, run_folder
 
     folders = [run_folder(runs_dir, name) for name in names]
@@ -92,9 +81,9 @@ def report(
         collect(folders, config_dir), report_folder(runs_dir, folders, out), targets
     )
     if len(folders) == 1 and not is_sweep(folders[0]):
-        show_results(load_run(folders[0]))
+        show_run(load_run(folders[0]), written.study, written.tables)
     else:
-        show_study(written)
+        show_study(written.study, written.tables)
     typer.echo(f"Page:    {written.page}")
 
 

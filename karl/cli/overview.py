@@ -1,68 +1,90 @@
-"""One line per run or sweep, for `karl status`."""
+"""The tables of `karl status`: a row for each run or sweep, or for each job of a sweep."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from karl.errors import KarlError
-from karl.reports.curves import read_metrics
+from karl.reports.metrics import read_metrics
+from karl.reports.numbers import count, score, set_name
+from karl.reports.table import Column, Table
 from karl.runs.directory import Run
-from karl.sweeps.directory import Sweep
+from karl.sweeps.directory import JobStatus, Sweep
 from karl.sweeps.opening import SWEEP_FILE
 
-__all__ = ["jobs_overview", "overview"]
+__all__ = ["jobs_table", "problems_of", "runs_table"]
+
+_RUN: Final = Column("run", "run", right=False)
+_ROUND: Final = Column("round", "round")
+_SCORES: Final = Column("scores", "macro-F1")
 
 
-def overview(runs_dir: Path) -> list[tuple[str, ...]]:
-    """Return name, round, last stage, accepted LLM labels and scores of every run.
-
-    A sweep is one line, with how many of its jobs are done.
-    """
+def runs_table(runs_dir: Path) -> Table | None:
+    """List every run and sweep of a folder; None if there is none."""
     files = [path for name in ("config.yaml", SWEEP_FILE) for path in runs_dir.glob(f"*/{name}")]
-    return [
-        _sweep_line(file.parent) if file.name == SWEEP_FILE else _line(file.parent)
+    rows = [
+        _of_sweep(file.parent) if file.name == SWEEP_FILE else _of_run(file.parent)
         for file in sorted(files)
     ]
+    columns = (
+        _RUN,
+        _ROUND,
+        Column("stage", "last stage", right=False),
+        Column("n_llm", "LLM labels", count, unknown=""),
+        _SCORES,
+    )
+    return Table("status", "", "", rows, columns) if rows else None
 
 
-def jobs_overview(sweep: Sweep) -> tuple[list[tuple[str, ...]], list[str]]:
-    """Return name, round, state and scores of every job of a sweep; and what went wrong."""
-    jobs = sweep.status()
-    lines: list[tuple[str, ...]] = []
-    for job in jobs:
-        name, round_, *_, scores = _line(sweep.folder / job.name)
-        lines.append((name, round_, job.outcome.state, scores))
-    problems = [
+def jobs_table(sweep: Sweep, jobs: Sequence[JobStatus]) -> Table:
+    """List the jobs of a sweep."""
+    rows = [_of_run(sweep.folder / job.name) | {"state": job.outcome.state} for job in jobs]
+    columns = (_RUN, _ROUND, Column("state", "state", right=False), _SCORES)
+    return Table("jobs", "", "", rows, columns)
+
+
+def problems_of(jobs: Sequence[JobStatus]) -> list[str]:
+    """Tell why jobs did not reach their end."""
+    return [
         f"{job.name}: {job.outcome.message}"
         for job in jobs
         if job.outcome.state in ("failed", "budget")
     ]
-    return lines, problems
 
 
-def _sweep_line(folder: Path) -> tuple[str, ...]:
+def _row(folder: Path, round_: str, stage: str) -> dict[str, Any]:
+    return {"run": folder.name, "round": round_, "stage": stage, "n_llm": None, "scores": ""}
+
+
+def _of_sweep(folder: Path) -> dict[str, Any]:
+    """Tell how many of a sweep's jobs are done."""
     try:
         jobs = Sweep.load(folder).status()
     except KarlError as error:
-        return folder.name, "?", error.message, "", ""
+        return _row(folder, "?", error.message)
     done = sum(job.outcome.state == "done" for job in jobs)
-    return folder.name, f"{done}/{len(jobs)}", "jobs of a sweep", "", ""
+    return _row(folder, f"{done}/{len(jobs)}", "jobs of a sweep")
 
 
-def _line(folder: Path) -> tuple[str, ...]:
+def _of_run(folder: Path) -> dict[str, Any]:
     try:
         run = Run.load(folder)
         stages = run.manifest.stages
         rows = read_metrics(run.metrics_file) if run.metrics_file.exists() else []
     except KarlError as error:
-        return folder.name, "?", error.message, "", ""
-    budget = run.config["budget"]["rounds"]
+        return _row(folder, "?", error.message)
     last = stages[-1] if stages else None
-    newest = [row for row in rows if row.round == rows[-1].round]
-    return (
-        folder.name,
-        f"{last.round if last else 0}/{budget}",
+    row = _row(
+        folder,
+        f"{last.round if last else 0}/{run.config['budget']['rounds']}",
         last.stage if last else "none",
-        f"{newest[0].n_llm:,}" if newest else "",
-        "  ".join(f"{row.eval_set.upper()} {row.macro_f1:.3f}" for row in newest),
     )
+    newest = [found for found in rows if found.round == rows[-1].round]
+    if newest:
+        row["n_llm"] = newest[0].n_llm
+        row["scores"] = "  ".join(
+            f"{set_name(found.eval_set)} {score(found.macro_f1)}" for found in newest
+        )
+    return row

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from karl.llm import account
+from karl.reports.numbers import score, set_name
 from karl.runs.directory import Run
 from karl.runs.loop import Step
 from karl.runs.metrics import metrics_rows
@@ -100,7 +101,7 @@ class Display:
         if step.stage != "evaluate":
             return
         rows = [row for row in metrics_rows(self._run) if row.round == step.round]
-        scores = "  ".join(f"{row.eval_set.upper()} {row.macro_f1:.3f}" for row in rows)
+        scores = "  ".join(f"{set_name(row.eval_set)} {score(row.macro_f1)}" for row in rows)
         line = f"{rows[0].n_llm:,} LLM labels  {scores}"
         self._progress.update(self._task, facts=line)
         if not self._console.is_terminal:

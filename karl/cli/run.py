@@ -175,7 +175,7 @@ def _open(
 
 
 def _show_results(display: Display, opened: Run) -> None:
-    from karl.cli.show import show_results
+    from karl.cli.show import show_run
 
     display.stand_aside()
-    show_results(opened)
+    show_run(opened)

@@ -1,39 +1,56 @@
-"""What a run prints and draws at its end."""
+"""What a run prints and draws at its end, and what a report prints."""
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Mapping
 
+from karl.cli.printing import print_lines, print_table
 from karl.config.compose import GROUPS_KEY
 from karl.files import read_json
-from karl.reports.curves import read_metrics
-from karl.reports.plot import plot_learning_curve
+from karl.reports.collect import read_run
+from karl.reports.figures import save_run_figure
 from karl.reports.quality import confusion_table, quality_table
-from karl.reports.table import rounds_table, summary_lines
+from karl.reports.study import Study
+from karl.reports.summary import summary_sentences
+from karl.reports.table import Table
+from karl.reports.tables import study_tables
 from karl.runs.directory import Run
 from karl.stages.kinds import QUALITY
 
-__all__ = ["show_quality", "show_results"]
+__all__ = ["show_quality", "show_run", "show_study"]
+
+# Of the tables of a report, the one that a terminal has room for: the first that there is.
+_SHOWN = ("rounds", "outcome")
 
 
-def show_results(run: Run) -> None:
-    """Print the table of rounds and draw the learning curve.
+def show_study(study: Study, tables: Mapping[str, Table]) -> None:
+    """Print the scores of a run or of every strategy, what follows, and what to know of them."""
+    for name in [name for name in _SHOWN if name in tables][:1]:
+        print_table(tables[name])
+    said = [f"{about}: {sentence}" for about, sentence in summary_sentences(study, tables)]
+    print_lines(*said, *(f"Note: {note}" for note in study.notes), wrap=True)
 
-    Every figure comes from the run's `metrics.jsonl`.
+
+def show_run(
+    run: Run, study: Study | None = None, tables: Mapping[str, Table] | None = None
+) -> None:
+    """Print what came of a run and draw its learning curve.
+
+    Parameters
+    ----------
+    run : Run
+    study, tables : Study and mapping of str to Table, optional
+        What a report has read of the run already.
     """
-    console = Console()
-    rows = read_metrics(run.metrics_file)
-    if not rows:
-        console.print(f"{run.folder} has not been evaluated yet.")
+    study = study or read_run(run)
+    if study.metrics.is_empty():
+        print_lines(f"{run.folder} has not been evaluated yet.")
         return
+    tables = tables or study_tables(study)
     figure = run.folder / "report" / "learning_curve.png"
-    plot_learning_curve(rows, figure)
-    console.print(rounds_table(rows))
-    for line in summary_lines(rows):
-        console.print(line, highlight=False)
-    console.print(
-        f"Results: {run.metrics_file}\nFigure:  {figure}", highlight=False, soft_wrap=True
-    )
+    save_run_figure(study, tables, figure)
+    show_study(study, tables)
+    print_lines(f"Results: {run.metrics_file}", f"Figure:  {figure}")
     show_quality(run)
 
 
@@ -42,8 +59,7 @@ def show_quality(run: Run) -> None:
     file = QUALITY.path(run.folder)
     if not file.exists():
         return
-    console = Console()
     found = read_json(file)
-    console.print(quality_table({run.config[GROUPS_KEY]["llm"]: found}))
-    console.print(confusion_table(found, "relation"))
-    console.print(f"Quality: {file}", highlight=False, soft_wrap=True)
+    print_table(quality_table({run.config[GROUPS_KEY]["llm"]: found}))
+    print_table(confusion_table(found))
+    print_lines(f"Quality: {file}")

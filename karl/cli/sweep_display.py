@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from karl.cli.printing import print_lines
 from karl.errors import KarlError
 from karl.sweeps.directory import JobStatus, Sweep
 
@@ -101,16 +102,17 @@ class SweepDisplay:
 
 def print_summary(sweep: Sweep) -> None:
     """Print how many jobs ended how, and where the results are."""
-    console = Console()
     jobs = sweep.status()
-    counts = Counter(job.outcome.state for job in jobs)
-    told = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
-    for line in (
-        f"{len(jobs)} jobs: {told}",
+    print_lines(
+        f"{len(jobs)} jobs: {_counted(jobs)}",
         f"Runs:   {sweep.folder}",
         f"Report: karl report {sweep.folder.name}",
-    ):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    )
+
+
+def _counted(jobs: Sequence[JobStatus]) -> str:
+    counts = Counter(job.outcome.state for job in jobs)
+    return ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
 
 
 def _rounds_done(jobs: Sequence[JobStatus]) -> int:
@@ -124,10 +126,8 @@ def _rounds_in_all(jobs: Sequence[JobStatus]) -> int:
 
 
 def _headline(jobs: Sequence[JobStatus], before: int, seconds: float) -> str:
-    counts = Counter(job.outcome.state for job in jobs)
     done, total = _rounds_done(jobs), _rounds_in_all(jobs)
-    parts = [f"{counts[state]} {state}" for state in _STATES if counts[state]]
-    text = f"{len(jobs)} jobs: {', '.join(parts)} · {done:,}/{total:,} rounds"
+    text = f"{len(jobs)} jobs: {_counted(jobs)} · {done:,}/{total:,} rounds"
     if done > before and done < total:
         left_s = (total - done) * seconds / (done - before)
         text += f" · about {_duration(left_s)} left"

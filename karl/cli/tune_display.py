@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from karl.cli.printing import print_lines, print_table
+from karl.reports.table import Column, Table
 from karl.sweeps.carry_out import SEARCH_FILE
 from karl.sweeps.expand import divide
 from karl.sweeps.space import search_space
@@ -17,7 +16,12 @@ from karl.sweeps.tune import Search, Trial
 
 __all__ = ["show_best", "trial_line"]
 
-_MOST = 5
+_MOST: Final = 5
+_COLUMNS: Final = (
+    Column("trial", "trial"),
+    Column("score", "score", "{:.4f}".format),
+    Column("values", "values", right=False),
+)
 
 
 def trial_line(trial: Trial) -> str:
@@ -28,23 +32,20 @@ def trial_line(trial: Trial) -> str:
 
 def show_best(search: Search, trials: Sequence[Trial], folder: Path) -> None:
     """Print the best trials and the command that uses the best values."""
-    console = Console()
     ranked = sorted(
         (trial for trial in trials if trial.score is not None),
         key=lambda trial: (-(trial.score or 0), trial.number),
     )
-    table = Table(box=None, header_style="bold", title_justify="left")
-    table.title = f"{search.metric} on {search.n_folds} inner folds of the training pairs"
-    for column in ("trial", "score", "values"):
-        table.add_column(column)
-    for trial in ranked[:_MOST]:
-        table.add_row(str(trial.number), f"{trial.score:.4f}", Text(_values(trial)))
-    console.print(table)
+    rows = [
+        {"trial": trial.number, "score": trial.score, "values": _values(trial)}
+        for trial in ranked[:_MOST]
+    ]
+    title = f"{search.metric} on {search.n_folds} inner folds of the training pairs"
+    print_table(Table("trials", title, "", rows, _COLUMNS))
     fixed, _ = search_space(divide(search.overrides)[0])
     own = [] if search.config_dir is None else ["--config-dir", str(search.config_dir)]
     best = shlex.join([*fixed, *_pairs(ranked[0]), *own])
-    for line in (f"Best:   karl run {best}", f"Trials: {folder / SEARCH_FILE}"):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_lines(f"Best:   karl run {best}", f"Trials: {folder / SEARCH_FILE}")
 
 
 def _values(trial: Trial) -> str:

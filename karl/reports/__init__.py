@@ -1,1 +1,1 @@
-"""Tables and plots of a run, made from its ``metrics.jsonl``."""
+"""Reports on runs: tables, figures and a page. A single run is a study of one."""

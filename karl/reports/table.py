@@ -1,158 +1,186 @@
-"""The rounds of a run as a table and as sentences for the terminal."""
+"""A table: figures for programs, and how people see them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+import polars as pl
 
-from karl.evaluation.record import MetricsRow
-from karl.reports.curves import LearningCurve, describe_run, learning_curves, rounds
+from karl.evaluation.statistics import Interval
+from karl.files import atomic_path, write_text
+from karl.reports.numbers import UNKNOWN, count, set_name
 
-__all__ = ["rounds_table", "summary_lines"]
+__all__ = ["ARM", "N_RUNS", "SET", "Column", "Line", "Table", "markdown_table"]
 
-# With more evaluation sets than this the columns move together to fit into 80.
-_ROOMY_SETS = 2
-_CAPTION = (
-    "* best round of the set   gain: macro-F1 relative to round 0\n"
-    "LLM labels (accepted), calls and USD: totals up to the round"
-)
+# What begins or ends something in Markdown: "<" does only before the name of an element,
+# "_" not inside a word.
+_SPECIAL: Final = re.compile(r"[\\|`*]|<(?=[A-Za-z/!?])|(?<!\w)_|_(?!\w)")
+
+Row = Mapping[str, Any]
+Line = tuple[str, ...]
+"""The cells of a row as text; a single cell is the heading of the rows below it."""
 
 
-def rounds_table(rows: Sequence[MetricsRow]) -> Table:
-    """Lay out the rounds of a run, one a line.
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What people see of the rows' values under one key.
 
-    For each evaluation set it shows the macro-F1 and its gain over the seed
-    round in per cent, the best round marked; then the diversity of the training
-    set, the accepted LLM labels, the calls and their cost up to that round, and
-    the seconds the round took. Three evaluation sets fit into 80 columns.
+    Attributes
+    ----------
+    key : str
+        Of the rows.
+    heading : str
+    show : callable
+        Writes a value that is known.
+    right : bool
+        Whether it is aligned right, as figures are.
+    unknown : str
+        What stands for None and for a number that is not finite.
+    group : str
+        Where the table is turned: the heading above this column and others of the group.
+    """
+
+    key: str
+    heading: str
+    show: Callable[[Any], str] = str
+    right: bool = True
+    unknown: str = UNKNOWN
+    group: str = ""
+
+    def cell(self, row: Row) -> str:
+        """Return the value of a row as text."""
+        value = row[self.key]
+        figure = value.value if isinstance(value, Interval) else value
+        return self.unknown if _finite(figure) is None else self.show(value)
+
+
+ARM: Final = Column("arm", "Strategy", right=False)
+SET: Final = Column("eval_set", "Set", set_name, right=False)
+N_RUNS: Final = Column("n_runs", "Runs", count)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, which can be shown as text, Markdown and HTML and written as CSV.
 
     Parameters
     ----------
-    rows : sequence of MetricsRow
-        The rows of one run, in any order.
-
-    Returns
-    -------
-    rich.table.Table
-        Without rounds if `rows` is empty.
-
-    Raises
-    ------
-    karl.errors.DataError
-        If an evaluation set has no round 0.
+    name : str
+        Of its files, such as `outcome`.
+    title : str
+        A sentence for people.
+    note : str
+        How the figures were obtained, in plain words.
+    rows : sequence of mapping
+        At least one; all with the same keys in the same order. A value may be an
+        `Interval`, or a mapping of several figures that people see in one cell.
+    columns : sequence of Column
+        What people see of the rows, in this order.
+    turned : bool
+        Whether people see the columns as rows, below the cells of the first one.
     """
-    curves = learning_curves(rows)
-    table = Table(
-        title=_title(curves[0].seed) if curves else None,
-        caption=_CAPTION if curves else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1 if len(curves) <= _ROOMY_SETS else 0),
-        pad_edge=False,
-    )
-    for header in _headers(curves):
-        table.add_column(Text(header), justify="right", vertical="bottom", overflow="fold")
-    by_round = [{row.round: row for row in curve.rows} for curve in curves]
-    for row in rounds(curves):
-        cells: list[Text | str] = [str(row.round)]
-        for curve, members in zip(curves, by_round, strict=True):
-            cells += _score_cells(curve, members.get(row.round))
-        table.add_row(*cells, *_cost_cells(row))
-    return table
+
+    name: str
+    title: str
+    note: str
+    rows: Sequence[Row]
+    columns: Sequence[Column]
+    turned: bool = False
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The figures for programs: an interval `x` is `x`, `x_low` and `x_high`."""
+        frame = pl.DataFrame([_figures(row) for row in self.rows], infer_schema_length=None)
+        # A column that nothing is known of is one of numbers all the same.
+        return frame.cast({pl.Null: pl.Float64})
+
+    @cached_property
+    def headings(self) -> Line:
+        """What stands above the cells."""
+        if self.turned:
+            return "", *map(self.columns[0].cell, self.rows)
+        return tuple(column.heading for column in self.columns)
+
+    @cached_property
+    def right(self) -> tuple[bool, ...]:
+        """Whether cells are aligned right, one for each heading."""
+        if self.turned:
+            return False, *[True] * len(self.rows)
+        return tuple(column.right for column in self.columns)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """The cells as text, row by row."""
+        if not self.turned:
+            return [tuple(column.cell(row) for column in self.columns) for row in self.rows]
+        lines: list[Line] = []
+        group = ""
+        for column in self.columns[1:]:
+            if column.group != group:
+                group = column.group
+                lines.append((group,))
+            lines.append((column.heading, *map(column.cell, self.rows)))
+        return lines
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether rows, such as those of an evaluation set, begin with the same cell."""
+        first = [line[0] for line in self.lines]
+        return len(set(first)) < len(first)
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, with its title above and its note below."""
+        body = "\n".join(markdown_table(self.headings, self.lines, self.right))
+        return f"## {self.title}\n\n{body}\n" + (f"\n{self.note}\n" if self.note else "")
+
+    def write(self, folder: Path) -> None:
+        """Write `NAME.csv` and `NAME.md` to a folder, atomically."""
+        with atomic_path(folder / f"{self.name}.csv") as temporary:
+            self.frame.write_csv(temporary)
+        write_text(folder / f"{self.name}.md", self.markdown())
 
 
-def summary_lines(rows: Sequence[MetricsRow]) -> list[str]:
-    """Sum a run up in short sentences.
+def markdown_table(
+    headings: Sequence[str], lines: Sequence[Line], right: Sequence[bool] = ()
+) -> list[str]:
+    """Return the lines of a table in Markdown.
 
     Parameters
     ----------
-    rows : sequence of MetricsRow
-        The rows of one run, in any order.
-
-    Returns
-    -------
-    list of str
-        One line per evaluation set, one on diversity and one on the labels and
-        their cost; empty if there are no rows.
-
-    Raises
-    ------
-    karl.errors.DataError
-        If an evaluation set has no round 0.
+    headings : sequence of str
+    lines : sequence of tuple of str
+    right : sequence of bool, optional
+        Which columns are aligned right.
     """
-    curves = learning_curves(rows)
-    if not curves:
-        return []
-    first, last = rounds(curves)[0], rounds(curves)[-1]
-    return [
-        *(_set_summary(curve) for curve in curves),
-        f"Diversity of the training set {_change(first.diversity, last.diversity, last.round)}",
-        _label_summary(last),
-    ]
+    rules = ["---:" if aligned else "---" for aligned in right or [False] * len(headings)]
+    written = [tuple(map(_escaped, headings)), tuple(rules)]
+    for cells in lines:
+        shown = tuple(map(_escaped, cells))
+        is_heading = len(shown) < len(headings)
+        written.append((f"**{shown[0]}**", *[""] * (len(headings) - 1)) if is_heading else shown)
+    return [f"| {' | '.join(cells)} |" for cells in written]
 
 
-def _title(row: MetricsRow) -> Text:
-    # Text, for in a plain string rich would take brackets in a name for markup.
-    return Text(f"Macro-F1 by round: {describe_run(row)}", style="bold")
+def _figures(row: Row) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Interval):
+            parts = {key: value.value, f"{key}_low": value.low, f"{key}_high": value.high}
+        else:
+            parts = value if isinstance(value, dict) else {key: value}
+        figures |= {name: _finite(part) for name, part in parts.items()}
+    return figures
 
 
-def _headers(curves: Sequence[LearningCurve]) -> list[str]:
-    of_sets = [header for curve in curves for header in (f"{curve.name}\nF1", "gain\n%")]
-    return ["Round", *of_sets, "Diver-\nsity", "LLM\nlabels", "Calls", "USD", "Time\ns"]
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _score_cells(curve: LearningCurve, row: MetricsRow | None) -> tuple[Text | str, Text | str]:
-    if row is None:
-        return "", ""
-    is_best = row is curve.best
-    figure = f"{row.macro_f1:.3f}"
-    cell = Text(f"*{figure}", style="bold") if is_best else figure
-    return cell, "" if row is curve.seed else _percent(curve.gain(row))
-
-
-def _cost_cells(row: MetricsRow) -> tuple[str, ...]:
-    return (
-        f"{row.diversity:.3f}",
-        f"{row.n_llm:,}",
-        f"{row.llm_calls:,}",
-        f"{row.llm_cost_usd:,.3f}",
-        f"{row.seconds:,.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}",
-    )
-
-
-def _set_summary(curve: LearningCurve) -> str:
-    seed, last, best = curve.seed, curve.last, curve.best
-    if last is seed:
-        return f"{curve.name} macro-F1 {seed.macro_f1:.3f} from human labels alone (round 0)"
-    gain = curve.gain(last)
-    relative = "" if gain is None else f" ({_percent(gain)} %)"
-    where = "at the seed (round 0)" if best is seed else f"in round {best.round}"
-    return (
-        f"{curve.name} macro-F1 {seed.macro_f1:.3f} → {last.macro_f1:.3f}{relative} "
-        f"after {_count(last.round, 'round')}; "
-        f"best {best.macro_f1:.3f} {where}"
-    )
-
-
-def _label_summary(row: MetricsRow) -> str:
-    return (
-        f"{_count(row.n_human, 'human label')}, {_count(row.n_llm, 'accepted LLM label')}; "
-        f"{_count(row.llm_calls, 'LLM call')} for USD {row.llm_cost_usd:,.3f}"
-    )
-
-
-def _change(first: float, last: float, last_round: int) -> str:
-    return f"{first:.3f} → {last:.3f}" if last_round else f"{first:.3f}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _percent(gain: float | None) -> str:
-    # "z" writes a loss that rounds to nothing as +0.0, not as -0.0.
-    return "n/a" if gain is None else f"{100 * gain:+z.1f}"
+def _escaped(cell: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(cell.split()))

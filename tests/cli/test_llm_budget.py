@@ -73,7 +73,7 @@ def test_a_budget_stops_a_run_and_is_not_overspent(
     assert [row["round"] for row in metrics(RUN)] == [0, 0, 1, 1]
     assert "Macro-F1 by round" in answer.out
     assert re.search(rf"^ +1 .* {A_ROUND} +0\.\d{{3}} ", answer.out, re.MULTILINE)
-    assert "after 1 round;" in answer.out
+    assert "at round 1." in answer.out
 
 
 def test_the_calls_of_a_budget_are_all_used(shop: Path, loopback: Loopback) -> None:

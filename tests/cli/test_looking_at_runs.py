@@ -31,8 +31,8 @@ def test_status_lists_every_run_with_how_far_it_is(runs: Path, shop: Path) -> No
     done(karl("seed", *settings(shop), "--name", "second"))
     lines = done(karl("status")).out.splitlines()
     assert lines[0].split() == ["run", "round", "last", "stage", "LLM", "labels", "macro-F1"]
-    assert re.match(r" first +1/1 +evaluate +\d+ +ID 0\.\d{3}  OOD 0\.\d{3}", lines[1])
-    assert re.match(r" second +0/3 +evaluate +0 +ID 0\.\d{3}  OOD 0\.\d{3}", lines[2])
+    assert re.match(r"first +1/1 +evaluate +\d+ +ID 0\.\d{3}  OOD 0\.\d{3}", lines[2])
+    assert re.match(r"second +0/3 +evaluate +0 +ID 0\.\d{3}  OOD 0\.\d{3}", lines[3])
 
 
 def test_status_without_runs_says_so() -> None:

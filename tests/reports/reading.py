@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 
 import polars as pl
 from reports.studies import Score
+from rich.console import Console
 
-from karl.reports.study.model import Study, StudyTable
-from karl.reports.study.tables import study_tables
+from karl.reports.study import Study
+from karl.reports.table import Table
+from karl.reports.tables import study_tables
+from karl.reports.terminal import terminal_table
 
 
-def tables(study: Study, **targets: float) -> dict[str, StudyTable]:
-    return {table.name: table for table in study_tables(study, targets or None)}
+def tables(study: Study, **targets: float) -> dict[str, Table]:
+    return study_tables(study, targets)
 
 
-def row(table: StudyTable, **where: object) -> dict[str, object]:
+def row(table: Table, **where: object) -> dict[str, object]:
     return table.frame.row(by_predicate=_matches(where), named=True)
 
 
-def shown(table: StudyTable, **where: object) -> dict[str, str]:
+def shown(table: Table, **where: object) -> dict[str, str]:
     (place,) = table.frame.with_row_index().filter(_matches(where))["index"]
-    return table.shown.row(place, named=True)
+    return dict(zip(table.headings, table.lines[place], strict=True))
+
+
+def render(table: Table, width: int = 80, **options: object) -> list[str]:
+    """Return the lines that a terminal shows of a table."""
+    file = StringIO()
+    Console(width=width, file=file, **options).print(terminal_table(table, width))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
 def _matches(where: dict[str, object]) -> pl.Expr:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from karl.evaluation.record import MetricsRow
-from karl.reports.study.model import Study
+from karl.reports.study import Study
 
 RELATIONS = ("complementary", "substitute", "unrelated")
 

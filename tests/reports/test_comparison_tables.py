@@ -11,7 +11,7 @@ from reports.studies import make_study
 
 from karl.errors import DataError
 from karl.evaluation.ranks import paired_test
-from karl.reports.study.tables import study_tables
+from karl.reports.tables import study_tables
 
 
 def reaching(*rounds_of_seeds: int):

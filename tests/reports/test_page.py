@@ -4,20 +4,16 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import polars as pl
 import pytest
-from rich.console import Console
 from studies import make_study
 
-from karl.reports.study.export import is_numeric, tables_markdown, write_tables
-from karl.reports.study.figures import all_figures
-from karl.reports.study.model import Study, StudyTable
-from karl.reports.study.page import render_page
-from karl.reports.study.summary import summary_sentences
-from karl.reports.study.tables import study_tables
-from karl.reports.study.terminal import study_table
+from karl.reports.figures import study_figures
+from karl.reports.page import render_page
+from karl.reports.study import Study
+from karl.reports.summary import summary_sentences
+from karl.reports.tables import study_tables
 
 HOSTILE = (
     '</pre></td><script src="https://evil.example/x.js">alert(1)</script>" onload=\'x\' {{ 7*7 }}'
@@ -56,7 +52,8 @@ class Elements(HTMLParser):
 
 
 def page_of(study: Study) -> str:
-    return render_page(study, study_tables(study), all_figures(study))
+    tables = study_tables(study)
+    return render_page(study, tables, study_figures(study, tables))
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +90,27 @@ def test_the_page_needs_nothing_but_itself(page: str) -> None:
 
 
 def test_every_table_and_figure_is_there(page: str) -> None:
-    tables, figures = study_tables(STUDY), all_figures(STUDY)
-    for table in tables:
+    tables = study_tables(STUDY)
+    figures = study_figures(STUDY, tables)
+    for table in tables.values():
         assert f"<span>{table.title}</span></caption>" in page
         assert table.note.replace("'", "&#39;") in page
     drawn = Elements(page).named("svg")
-    assert {found["aria-label"] for found in drawn} == {found.alt for found in figures.values()}
+    assert {found["aria-label"] for found in drawn} == {found.alt for found in figures}
     assert all(found["role"] == "img" and "viewbox" in found for found in drawn)
     assert page.count("<figcaption>") == len(figures)
-    # The quality of labels, and the mistakes of each set.
-    assert page.count("<caption>") == len(tables) + 1 + len(STUDY.eval_sets)
+    assert page.count("<caption>") == len(tables)
+
+
+def test_the_rounds_of_a_single_run_are_its_curves() -> None:
+    titles = re.findall("<caption><span>(.*?)</span>", page_of(ONE_RUN))
+    assert [title.partition(":")[0] for title in titles].count("Macro-F1 by round") == 1
 
 
 def test_cells_have_headings_and_figures_stand_at_the_right(page: str) -> None:
     headings = Elements(page).named("th")
     assert all(heading["scope"] in {"col", "row", "rowgroup"} for heading in headings)
-    rows = sum(len(table.shown) for table in study_tables(STUDY))
+    rows = sum(len(table.rows) for table in study_tables(STUDY).values())
     assert page.count('<th scope="row"') >= rows
     assert re.search(r'<td class="n"[^>]*>0\.\d{3} <span class="range">\[', page)
 
@@ -117,7 +119,7 @@ def test_the_contents_lead_to_every_section(page: str) -> None:
     targets = re.findall(r'<li><a href="#([a-z]+)">', page)
     assert targets == re.findall(r'<h2 id="([a-z]+)">', page)
     assert {"curves", "gains", "statistics", "diversity", "classes", "quality"} <= set(targets)
-    assert {"cost", "mistakes", "configuration", "manifest", "notes"} <= set(targets)
+    assert {"cost", "mistakes", "configuration", "notes"} <= set(targets)
 
 
 def test_configuration_manifest_and_notes_are_there(page: str) -> None:
@@ -148,16 +150,6 @@ def test_hostile_text_stays_text() -> None:
     assert "<script" not in page
     assert page.count("{{ 7*7 }}") > 5
     assert_refers_to_nothing_outside(page)
-
-
-def test_only_the_most_certain_mistakes_of_the_best_strategy_are_shown() -> None:
-    titles = [f"item number {n:03d}" for n in range(40)]
-    rows = STUDY.mistakes.filter(arm="margin", eval_set="ood").head(1)
-    many = pl.concat([rows.with_columns(title_1=pl.lit(title)) for title in titles])
-    page = page_of(replace(STUDY, mistakes=many))
-    shown = re.findall(r"item number (\d{3})", page)
-    assert shown == [f"{n:03d}" for n in range(12)]
-    assert "OOD: errors of margin" in page
 
 
 @pytest.mark.parametrize(
@@ -200,91 +192,22 @@ def test_equal_input_gives_equal_pages(page: str) -> None:
     assert page_of(STUDY) == page
 
 
-def test_the_summary_names_the_best_strategy_and_its_gain() -> None:
+def test_the_summary_names_the_best_strategy_its_gain_and_that_of_each_class() -> None:
     tables = study_tables(STUDY)
     sentences = dict(summary_sentences(STUDY, tables))
-    outcome = next(table.frame for table in tables if table.name == "outcome")
-    best = outcome.filter(eval_set="ood").sort("last").row(-1, named=True)
-    assert list(sentences) == ["ID", "OOD", "Labels"]
+    best = tables["outcome"].frame.filter(eval_set="ood").sort("last").row(-1, named=True)
+    assert list(sentences) == ["ID", "ID by class", "OOD", "OOD by class", "Labels"]
     assert sentences["OOD"].startswith(f"{best['arm']} has a macro-F1 of {best['last']:.3f}")
     assert f"{best['gain']:+.3f} [{best['gain_low']:+.3f}" in sentences["OOD"]
+    assert "the highest of 2 strategies" in sentences["OOD"]
+    for row in tables["classes"].frame.filter(eval_set="ood", arm=best["arm"]).to_dicts():
+        told = f"{row['relation']} {row['seed']:.3f} → {row['last']:.3f} ({row['gain']:+.3f} ["
+        assert told in sentences["OOD by class"]
     assert "Each of the 4 runs accepted" in sentences["Labels"]
 
 
 def test_one_run_has_a_summary_without_interval() -> None:
     sentences = dict(summary_sentences(ONE_RUN, study_tables(ONE_RUN)))
-    assert "too few for an interval" in sentences["OOD"]
-    assert "[" not in sentences["OOD"]
+    assert "there is one run" in sentences["Certainty"]
+    assert not any("[" in sentence for sentence in sentences.values())
     assert sentences["Labels"].startswith("The run accepted")
-
-
-TABLE = StudyTable(
-    "odd|name",
-    "A title",
-    "A note.",
-    pl.DataFrame({"arm": ["a|b", "<c>"], "score": [0.5, None]}),
-    pl.DataFrame({"Strategy": ["a|b", "<c>"], "Score": ["0.500 [0.400, 0.600]", "–"]}),
-)
-
-
-def test_markdown_has_title_note_and_escaped_cells() -> None:
-    assert tables_markdown([TABLE]) == (
-        "## A title\n\n"
-        "| Strategy | Score |\n| --- | ---: |\n"
-        "| a\\|b | 0.500 [0.400, 0.600] |\n| \\<c> | – |\n"
-        "\nA note.\n"
-    )
-    assert tables_markdown([TABLE, TABLE]).count("## A title") == 2
-    assert tables_markdown([]) == ""
-
-
-def test_tables_are_written_for_programs_and_for_people(tmp_path: Path) -> None:
-    tables = study_tables(STUDY)
-    written = write_tables(tables, tmp_path / "tables")
-    assert {path.name for path in written} == {
-        f"{table.name}.{suffix}" for table in tables for suffix in ("csv", "md")
-    }
-    assert set((tmp_path / "tables").iterdir()) == set(written)
-    for table in tables:
-        read = pl.read_csv(tmp_path / "tables" / f"{table.name}.csv")
-        assert read.columns == table.frame.columns
-        assert len(read) == len(table.frame)
-
-
-@pytest.mark.parametrize(
-    ("cells", "numeric"),
-    [
-        (["0.1", "–", "+2 %", "-3", "<0.001", "1,234", "not reached"], True),
-        (["–", "–"], True),
-        (["margin", "0.1"], False),
-        (["", ""], False),
-    ],
-)
-def test_figures_are_told_from_names(cells: list[str], numeric: bool) -> None:
-    assert is_numeric(pl.Series(cells)) == numeric
-
-
-@pytest.mark.parametrize("arms", [("random", "margin"), ("random", "margin", "dynamic-kappa=0.5")])
-def test_tables_fit_into_a_terminal_with_every_figure(arms: tuple[str, ...]) -> None:
-    for table in study_tables(make_study(arms=arms, folds=(0, 1), seeds=(0, 1), rounds=2)):
-        console = Console(width=200, force_terminal=False)
-        with console.capture() as captured:
-            console.print(study_table(table))
-        text = captured.get()
-        assert max(map(len, text.splitlines())) <= 80
-        figures = {
-            part
-            for row in table.shown.iter_rows()
-            for cell in row
-            for part in re.findall(r"[+-]?\d[\d.,]*\d", str(cell))
-        }
-        assert all(figure in text for figure in figures)
-
-
-def test_brackets_in_names_are_no_markup_in_the_terminal() -> None:
-    console = Console(width=80, force_terminal=False)
-    shown = pl.DataFrame({"Strategy": ["[bold]x[/bold]"], "Score": ["0.5"]})
-    with console.capture() as captured:
-        console.print(study_table(replace(TABLE, shown=shown, title="[red]t", note="[/red]")))
-    assert "[bold]x[/bold]" in captured.get()
-    assert "[red]t" in captured.get()

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from studies import make_study
 
-from karl.reports.study.figures import all_figures
-from karl.reports.study.page import render_page
-from karl.reports.study.tables import study_tables
+from karl.reports.figures import study_figures
+from karl.reports.page import render_page
+from karl.reports.tables import study_tables
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -67,7 +67,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = make_study(arms=ARMS, folds=(0, 1), seeds=(0, 1), rounds=3)
     study = replace(study, mistakes=study.mistakes.with_columns(title_1=pl.lit(HOSTILE)))
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(study, study_tables(study), all_figures(study)), encoding="utf-8")
+    tables = study_tables(study)
+    path.write_text(render_page(study, tables, study_figures(study, tables)), encoding="utf-8")
     return path
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import polars as pl
@@ -8,8 +9,8 @@ from reports.reading import curve, row, shown, tables, without
 from reports.studies import make_study
 
 from karl.errors import DataError
-from karl.reports.study.model import Study
-from karl.reports.study.tables import curve_points, study_tables
+from karl.reports.study import Study
+from karl.reports.tables import run_rows, study_tables
 
 NAMES = [
     "outcome",
@@ -21,6 +22,8 @@ NAMES = [
     "worst_fold",
     "classes",
     "labels",
+    "quality",
+    "mistakes",
 ]
 
 
@@ -38,44 +41,53 @@ def shuffled(study: Study) -> Study:
 def test_every_table_is_made_with_numbers_and_text_row_by_row() -> None:
     made = study_tables(make_study())
 
-    assert [table.name for table in made] == NAMES
-    for table in made:
-        assert table.frame.height == table.shown.height > 0, table.name
-        assert set(table.shown.dtypes) == {pl.String}, table.name
-        assert table.title and table.note.endswith("."), table.name
-        assert (
-            not table.shown.select(pl.any_horizontal(pl.all().str.contains("nan|inf|None")))
-            .to_series()
-            .any()
-        )
+    assert list(made) == NAMES
+    for name, table in made.items():
+        assert table.name == name
+        assert table.title and table.note.endswith("."), name
+        assert table.frame.height == len(table.rows) > 0, name
+        assert table.turned or table.frame.height == len(table.lines), name
+        text = " ".join(cell for line in table.lines for cell in line)
+        assert not re.search(r"\b(nan|inf|None)\b", text), name
 
 
 def test_the_order_of_the_rows_does_not_matter() -> None:
     study = make_study()
-    for one, other in zip(study_tables(study), study_tables(shuffled(study)), strict=True):
+    for one, other in zip(tables(study).values(), tables(shuffled(study)).values(), strict=True):
         assert one.frame.equals(other.frame), one.name
-        assert one.shown.equals(other.shown), one.name
-    assert curve_points(study).equals(curve_points(shuffled(study)))
+        assert one.lines == other.lines, one.name
+    assert run_rows(study).equals(run_rows(shuffled(study)))
+
+
+def test_every_metric_of_every_run_is_told() -> None:
+    study = make_study()
+    rows = run_rows(study)
+
+    assert rows.height == study.metrics.height
+    assert set(rows.columns) == set(study.metrics.columns)
+    assert rows.columns[:6] == ["run", "arm", "fold", "seed", "round", "eval_set"]
+    where = {"run": "margin-fold1-seed0", "round": 2, "eval_set": "ood"}
+    (found,) = rows.filter(**where).to_dicts()
+    assert found == study.metrics.filter(**where).select(rows.columns).to_dicts()[0]
 
 
 def test_sets_stand_in_their_order_under_the_names_people_know() -> None:
     outcome = tables(make_study(eval_sets=("toys", "ood", "id")))["outcome"]
 
     assert outcome.frame["eval_set"].unique(maintain_order=True).to_list() == ["id", "ood", "toys"]
-    assert outcome.shown["Set"].unique(maintain_order=True).to_list() == ["ID", "OOD", "toys"]
+    assert list(dict.fromkeys(line[0] for line in outcome.lines)) == ["ID", "OOD", "toys"]
 
 
 def test_without_runs_there_are_no_tables() -> None:
     study = without(make_study(), pl.lit(True))
 
-    assert study_tables(study) == []
-    assert curve_points(study).columns == curve_points(make_study()).columns
+    assert study_tables(study) == {}
 
 
 def test_a_study_of_seeds_alone_has_scores_but_no_gains() -> None:
     made = tables(make_study(rounds=0, arms=("margin",)))
 
-    assert list(made) == ["outcome", "curves", "classes"]
+    assert list(made) == ["outcome", "curves", "classes", "quality", "mistakes"]
     found = row(made["outcome"], eval_set="ood")
     assert found["last"] == found["seed"]
     assert found["gain"] is None and found["gain_relative"] is None
@@ -167,27 +179,23 @@ def test_a_single_run_has_figures_without_brackets() -> None:
     assert row(outcome, eval_set="id")["last_low"] is None
     assert shown(outcome, eval_set="id")["Runs (folds × seeds)"] == "1"
     assert "A single run has no interval." in outcome.note
-    assert set(made) == set(NAMES) - {"tests", "worst_fold"}
-    for table in made.values():
+    assert set(made) == {"rounds", *NAMES} - {"tests", "worst_fold"}
+    for table in (made[name] for name in made.keys() - {"quality"}):
         bounds = [name for name in table.frame.columns if name.endswith(("_low", "_high"))]
         assert all(table.frame[name].null_count() == table.frame.height for name in bounds)
-        text = table.shown.select(pl.any_horizontal(pl.all().str.contains("[", literal=True)))
-        assert not text.to_series().any()
+        assert not any("[" in cell for line in table.lines for cell in line)
 
 
-def test_curve_points_are_the_curves_for_figures() -> None:
+def test_curves_are_means_with_what_they_took() -> None:
     study = make_study()
-    points, curves = curve_points(study), tables(study)["curves"].frame
+    curves = tables(study)["curves"]
 
-    assert points.columns == ["arm", "eval_set", "round", "n_llm", "n_runs", "mean", "low", "high"]
-    assert points.height == 2 * 2 * 5
-    assert points["mean"].equals(curves["macro_f1"])
-    assert points["low"].equals(curves["macro_f1_low"])
-    at = points.filter(arm="margin", eval_set="ood", round=2).row(0, named=True)
+    assert curves.frame.height == 2 * 2 * 5
+    at = row(curves, arm="margin", eval_set="ood", round=2)
     rows = study.metrics.filter(arm="margin", eval_set="ood", round=2)
-    assert at["n_llm"] == pytest.approx(rows["n_llm"].mean())
-    assert at["low"] < at["mean"] < at["high"]
-    assert at["mean"] == pytest.approx(rows["macro_f1"].mean())
+    for name in ("n_llm", "diversity", "llm_cost_usd", "macro_f1"):
+        assert at[name] == pytest.approx(rows[name].mean())
+    assert at["macro_f1_low"] < at["macro_f1"] < at["macro_f1_high"]
 
 
 def test_aulc_by_hand() -> None:
@@ -220,3 +228,14 @@ def test_the_worst_fold_is_the_one_that_loses_most() -> None:
     assert found["gain_relative"] == pytest.approx(0.41 / 0.51 - 1)
     assert row(table, arm="margin", eval_set="ood")["fold"] == 0
     assert shown(table, arm="random", eval_set="ood")["Relative gain"] == "-19.6 %"
+
+
+def test_only_the_most_certain_mistakes_of_the_best_strategy_are_listed() -> None:
+    study = make_study()
+    of_one = study.mistakes.filter(arm="margin", eval_set="ood").head(1)
+    many = [of_one.with_columns(title_1=pl.lit(f"item {n}")) for n in range(40)]
+    others = study.mistakes.filter(arm="random", eval_set="ood")
+    frame = tables(replace(study, mistakes=pl.concat([others, *many])))["mistakes"].frame
+
+    assert frame["title_1"].to_list() == [f"item {n}" for n in range(12)]
+    assert set(frame["arm"]) == {"margin"}

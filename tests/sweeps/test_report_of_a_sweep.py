@@ -11,8 +11,8 @@ from cli.small_shop import done, karl, settings, snapshot
 
 from karl.evaluation.metrics import score
 from karl.labels import Relation
-from karl.reports.curves import read_metrics
-from karl.reports.study.collect import collect
+from karl.reports.collect import collect
+from karl.reports.metrics import read_metrics
 
 RELATIONS = [relation.name.lower() for relation in Relation]
 SWEEP = Path("runs/mine")

@@ -148,7 +148,7 @@ def test_names_are_of_a_run_or_of_a_sweep(swept: Path, small: list[str], shop: P
         "karl: 'mine' is a sweep of several runs",
     )
     run = f"mine/{jobs()[0].name}"
-    assert "OOD macro-F1" in done(karl("run", "--name", run)).out
+    assert "OOD: margin has a macro-F1" in done(karl("run", "--name", run)).out
     done(karl("run", *settings(shop, "budget.rounds=0"), "--name", "single"))
     answer = karl("sweep", *small, "--name", "single")
     assert (answer.code, answer.err.splitlines()[0]) == (2, "karl: 'single' is a run, no sweep")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from karl.errors import UsageError
-from karl.files import hash_json, write_text
-from karl.reports.study.export import tables_markdown, write_tables
-from karl.reports.study.figures import all_figures, save_figures
-from karl.reports.study.model import Study, StudyTable
-from karl.reports.study.page import render_page
-from karl.reports.study.tables import study_tables
+from karl.files import atomic_path, hash_json, write_text
+from karl.reports.figures import save_figures, study_figures
+from karl.reports.page import render_page
+from karl.reports.study import Study
+from karl.reports.table import Table
+from karl.reports.tables import run_rows, study_tables
 
 __all__ = ["Report", "parse_targets", "report_folder", "write_report"]
 
@@ -22,32 +22,18 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What was written.
-
-    Parameters
-    ----------
-    study : Study
-    tables : list of StudyTable
-    page : Path
-        The page that opens from disk.
-    """
+    """What was written; `page` opens from disk."""
 
     study: Study
-    tables: list[StudyTable]
+    tables: dict[str, Table]
     page: Path
 
 
 def report_folder(runs: Path, folders: Sequence[Path], out: Path | None = None) -> Path:
     """Return where a report goes: into the folder that it is about, or one beside several.
 
-    Parameters
-    ----------
-    runs : Path
-        Of all runs.
-    folders : sequence of Path
-        Of the runs and sweeps that the report is about.
-    out : Path, optional
-        Where the user wants it.
+    `runs` is the folder of all runs, `folders` are those of the runs and sweeps that the
+    report is about, and `out` is where the user wants it.
     """
     if out is not None:
         return out
@@ -88,8 +74,8 @@ def write_report(study: Study, folder: Path, targets: dict[str, float] | None = 
     ----------
     study : Study
     folder : Path
-        Gets `index.html`, `figures/` (PNG and SVG), `tables/` (CSV and Markdown)
-        and `tables.md`, which holds all tables.
+        Gets `index.html`, `figures/` (PNG and SVG), `tables/` (CSV and Markdown; every
+        metric of every run in `runs.csv`) and `tables.md`, which holds all tables.
     targets : dict of str to float, optional
         Macro-F1 by evaluation set; see `study_tables`.
 
@@ -98,11 +84,14 @@ def write_report(study: Study, folder: Path, targets: dict[str, float] | None = 
     DataError
         See `study_tables`.
     """
-    tables = study_tables(study, targets or {})
-    figures = all_figures(study)
+    tables = study_tables(study, targets)
+    figures = study_figures(study, tables)
     save_figures(figures, folder / "figures")
-    write_tables(tables, folder / "tables")
-    write_text(folder / "tables.md", tables_markdown(tables))
+    for table in tables.values():
+        table.write(folder / "tables")
+    with atomic_path(folder / "tables" / "runs.csv") as temporary:
+        run_rows(study).write_csv(temporary)
+    write_text(folder / "tables.md", "\n".join(table.markdown() for table in tables.values()))
     page = folder / "index.html"
     write_text(page, render_page(study, tables, figures))
     return Report(study, tables, page)

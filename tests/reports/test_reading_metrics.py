@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from karl.errors import DataError
-from karl.reports.curves import describe_run, learning_curves, read_metrics, rounds
+from karl.reports.metrics import read_metrics
 
 
 def write(path: Path, lines: list[str]) -> Path:
@@ -55,43 +55,16 @@ def test_a_missing_file_and_binary_content_are_data_errors(tmp_path: Path) -> No
         read_metrics(tmp_path / "metrics.jsonl")
 
 
-def test_curves_come_by_set_and_round(make_rows) -> None:
-    rows = make_rows(toys=[0.3, 0.2], ood=[0.4, 0.6, 0.5], id=[0.8])
-    curves = learning_curves(reversed(rows))
-
-    assert [curve.name for curve in curves] == ["ID", "OOD", "toys"]
-    assert [row.macro_f1 for row in curves[1].rows] == [0.4, 0.6, 0.5]
-    assert [row.round for row in rounds(curves)] == [0, 1, 2]
+def test_a_set_without_its_seed_is_refused(tmp_path: Path, make_rows) -> None:
+    rows = make_rows(id=[0.8], ood=[0.4, 0.5])
+    path = write(tmp_path / "metrics.jsonl", [row.to_json() for row in rows if row != rows[1]])
+    with pytest.raises(DataError, match=r"'ood' lack round 0, the seed"):
+        read_metrics(path)
 
 
-def test_a_curve_knows_its_seed_best_and_last_round(make_rows) -> None:
-    (curve,) = learning_curves(make_rows(ood=[0.4, 0.6, 0.6, 0.5]))
-
-    assert (curve.seed.round, curve.best.round, curve.last.round) == (0, 1, 3)
-    assert curve.gain(curve.last) == pytest.approx(0.25)
-
-
-def test_nothing_is_relative_to_a_seed_of_zero(make_rows) -> None:
-    (curve,) = learning_curves(make_rows(ood=[0.0, 0.6]))
-
-    assert curve.gain(curve.last) is None
-
-
-def test_a_set_without_its_seed_is_refused(make_rows) -> None:
-    with pytest.raises(DataError, match="'ood' lack round 0"):
-        learning_curves(make_rows(ood=[0.4, 0.5])[1:])
-
-
-def test_a_run_is_described_by_what_tells_it_from_others(make_rows) -> None:
-    row = make_rows(ood=[0.4])[0]
-
-    assert describe_run(row) == "margin sampling, gpt-4o-mini, fold 2, seed 7"
-    assert describe_run(replace(row, fold=None)) == "margin sampling, gpt-4o-mini, seed 7"
-
-
-def test_tables_need_no_heavy_import() -> None:
+def test_reading_needs_no_heavy_import() -> None:
     code = (
-        "import sys, karl.reports.curves, karl.reports.table\n"
+        "import sys, karl.reports.metrics\n"
         "heavy = {'matplotlib', 'sklearn', 'numpy', 'torch'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -18,16 +18,16 @@ from karl.evaluation.agreement import fleiss_kappa
 from karl.evaluation.record import MetricsRow
 from karl.files import read_json
 from karl.labels import N_LABELS, RELATION_NAMES
-from karl.reports.curves import read_metrics
-from karl.reports.study.mistakes import find_mistakes
-from karl.reports.study.model import Study
+from karl.reports.metrics import read_metrics
+from karl.reports.mistakes import find_mistakes
+from karl.reports.study import Study
 from karl.runs.directory import Run
 from karl.stages.kinds import ACCEPTED, EVALUATION, PREDICTIONS, QUALITY, SEED_ROUND, VOTES, Kind
 from karl.sweeps.arms import arm_labels
 from karl.sweeps.directory import Sweep
 from karl.sweeps.opening import is_sweep, load_run
 
-__all__ = ["collect"]
+__all__ = ["collect", "read_run"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,18 @@ def collect(folders: Sequence[Path], config_dir: Path | None = None) -> Study:
         manifest=read_json(first.folder / "manifest.json"),
         notes=tuple(notes),
     )
+
+
+def read_run(run: Run) -> Study:
+    """Read the metrics of one run alone, which is quick, as a study.
+
+    It has no rows if the run has not been evaluated yet.
+    """
+    rows = read_metrics(run.metrics_file) if run.metrics_file.exists() else []
+    if not rows:
+        return Study(run.name, (), pl.DataFrame(schema=["run"]))
+    member = _Member(run, rows[0].sampler, rows)
+    return Study(run.name, (member.arm,), _metrics(member))
 
 
 def _source(run: Run, config_dir: Path | None) -> DatasetSource | None:

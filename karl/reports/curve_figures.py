@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from karl.reports.curves import set_name
-from karl.reports.study.style import (
+from karl.reports.numbers import score, set_name
+from karl.reports.style import (
     GREY,
+    INK,
     LABEL_PT,
     LINE_PT,
     PAPER,
@@ -24,25 +25,23 @@ from karl.reports.study.style import (
     canvas,
     label_ends,
     label_room,
+    literal,
     panel,
+    shorten,
     style_axes,
     ticks,
     title_of,
 )
 
-__all__ = [
-    "diversity_figure",
-    "labels_figure",
-    "learning_curve_figure",
-    "usd_figure",
-    "with_usd",
-]
+__all__ = ["MOST_BANDS", "curve_figure", "diversity_figure", "run_figure"]
 
 _Floats = npt.NDArray[np.float64]
 
 _HEIGHT: Final = 244.8
+_PANEL_HEIGHT: Final = 120.0
+_LONGEST_TITLE: Final = 44
 _LEFT, _BOTTOM, _TOP = 40.0, 36.0, 27.0
-_MOST_BANDS: Final = 4  # more of them hide each other
+MOST_BANDS: Final = 4  # more of them hide each other
 _LEAST_SPAN: Final = 0.06
 
 
@@ -55,76 +54,62 @@ class _Line:
     high: _Floats
 
 
-def learning_curve_figure(points: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
-    """Draw the mean macro-F1 of each arm against the round.
+_AXES: Final = {
+    "round": ("macro-F1 by round", "round"),
+    "n_llm": ("macro-F1 by accepted LLM labels", "accepted LLM labels (mean of runs)"),
+    "llm_cost_usd": ("macro-F1 by cost of LLM labels", "US dollars (mean of runs)"),
+}
+
+
+def curve_figure(curves: pl.DataFrame, eval_set: str, arms: Sequence[str], x: str) -> Figure:
+    """Draw the mean macro-F1 of each arm against the round, its labels or their cost.
+
+    Intervals are bands, where there are few arms, and the seed is a dashed line.
 
     Parameters
     ----------
-    points : polars.DataFrame
-        `arm`, `eval_set`, `round`, `n_llm`, `n_runs`, `mean`, `low`, `high`.
+    curves : polars.DataFrame
+        Of the table `curves`.
     eval_set : str
     arms : sequence of str
         All arms of the study, whose order gives their colours.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        With the interval as a band, where there are few arms, and the seed as a
-        dashed line.
+    x : {"round", "n_llm", "llm_cost_usd"}
     """
-    title = f"{set_name(eval_set)} macro-F1 by round"
-    return _draw_lines(_lines(points, eval_set, arms, "round"), arms, title, "round", whole=True)
+    title, x_label = _AXES[x]
+    lines = _lines(curves, eval_set, arms, x)
+    figure = canvas(_height(len(lines)))
+    axes = panel(figure, _LEFT, label_room(figure, (line.arm for line in lines)), _BOTTOM, _TOP)
+    title_of(figure, f"{set_name(eval_set)} {title}")
+    _draw(axes, lines, arms, whole=x != "llm_cost_usd")
+    axes.set_xlabel(x_label, fontsize=LABEL_PT, color=GREY)
+    return figure
 
 
-def labels_figure(points: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
-    """Draw the mean macro-F1 of each arm against its accepted LLM labels.
-
-    Parameters are those of `learning_curve_figure`.
-    """
-    title = f"{set_name(eval_set)} macro-F1 by accepted LLM labels"
-    lines = _lines(points, eval_set, arms, "n_llm")
-    return _draw_lines(lines, arms, title, "accepted LLM labels (mean of runs)", whole=True)
-
-
-def usd_figure(
-    points: pl.DataFrame, metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]
-) -> Figure:
-    """Draw the mean macro-F1 of each arm against what its labels cost in US dollars.
-
-    Parameters
-    ----------
-    points, eval_set, arms
-        As for `learning_curve_figure`.
-    metrics : polars.DataFrame
-        The metrics of a study, which hold the cost.
-    """
-    lines = _lines(with_usd(points, metrics), eval_set, arms, "usd")
-    title = f"{set_name(eval_set)} macro-F1 by cost of LLM labels"
-    return _draw_lines(lines, arms, title, "US dollars (mean of runs)")
-
-
-def with_usd(points: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Return the points of learning curves with what they cost, a mean over runs, as `usd`."""
-    keys = ["arm", "eval_set", "round"]
-    cost = metrics.group_by(keys).agg(usd=pl.col("llm_cost_usd").mean())
-    return points.join(cost, on=keys, how="left", maintain_order="left")
+def run_figure(curves: pl.DataFrame, eval_sets: Sequence[str], arm: str, title: str) -> Figure:
+    """Draw the learning curves of a single run, one set below the other, and its diversity."""
+    shown = [("macro_f1", f"{set_name(name)} macro-F1", name) for name in eval_sets]
+    if curves["diversity"].is_not_null().any():
+        shown.append(("diversity", "Diversity of the training set", eval_sets[0]))
+    height = _PANEL_HEIGHT + _TOP
+    figure = canvas(_TOP + len(shown) * height + _BOTTOM)
+    title_of(figure, shorten(title, _LONGEST_TITLE))
+    right = label_room(figure, ["seed 0.000"])
+    for n, (y, what, eval_set) in enumerate(shown):
+        top = _TOP + n * height + _TOP
+        bottom = figure.bbox.height - top - _PANEL_HEIGHT
+        axes = panel(figure, _LEFT, right, bottom, top)
+        _draw(axes, _lines(curves, eval_set, [arm], "round", y), [arm], whole=True, show=score)
+        axes.set_title(literal(what), loc="left", fontsize=LABEL_PT, color=INK)
+        axes.tick_params(labelbottom=n == len(shown) - 1)
+    axes.set_xlabel("round", fontsize=LABEL_PT, color=GREY)
+    return figure
 
 
 def diversity_figure(metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure | None:
-    """Draw macro-F1 against the diversity of the training set.
+    """Draw macro-F1 against the diversity of the training set; None if none is defined.
 
-    Parameters
-    ----------
-    metrics : polars.DataFrame
-        The metrics of a study.
-    eval_set : str
-    arms : sequence of str
-
-    Returns
-    -------
-    matplotlib.figure.Figure or None
-        A dot per run and round, and the means over runs as a line from the seed
-        (ring) to the last round (filled); None if no diversity is defined.
+    `metrics` are those of a study. There is a dot per run and round, and a line of the
+    means over runs from the seed (ring) to the last round (filled).
     """
     known = metrics.filter(
         pl.col("eval_set") == eval_set,
@@ -176,35 +161,37 @@ def _draw_cloud(axes: Axes, of_arm: pl.DataFrame, style: ArmStyle) -> tuple[floa
     return float(x[-1]), float(y[-1])
 
 
-def _lines(points: pl.DataFrame, eval_set: str, arms: Sequence[str], x: str) -> list[_Line]:
+def _lines(
+    curves: pl.DataFrame, eval_set: str, arms: Sequence[str], x: str, y: str = "macro_f1"
+) -> list[_Line]:
     found = []
     for arm in arms:
-        rows = points.filter(pl.col("eval_set") == eval_set, pl.col("arm") == arm).sort("round")
+        rows = curves.filter(pl.col("eval_set") == eval_set, pl.col("arm") == arm).sort("round")
         if not rows.is_empty():
-            columns = [rows[name].cast(pl.Float64).to_numpy() for name in (x, "mean")]
             # A null becomes NaN, which is not drawn.
-            limits = [rows[name].cast(pl.Float64).to_numpy() for name in ("low", "high")]
-            found.append(_Line(arm, *columns, *limits))
+            bounds = [f"{y}_low", f"{y}_high"] if f"{y}_low" in rows.columns else [y, y]
+            columns = [rows[name].cast(pl.Float64).to_numpy() for name in (x, y, *bounds)]
+            found.append(_Line(arm, *columns))
     return found
 
 
-def _draw_lines(
-    lines: Sequence[_Line], arms: Sequence[str], title: str, x_label: str, *, whole: bool = False
-) -> Figure:
+def _draw(
+    axes: Axes,
+    lines: Sequence[_Line],
+    arms: Sequence[str],
+    *,
+    whole: bool,
+    show: Callable[[float], str] | None = None,
+) -> None:
     styles = arm_styles(arms)
-    figure = canvas(_height(len(lines)))
-    axes = panel(figure, _LEFT, label_room(figure, (line.arm for line in lines)), _BOTTOM, _TOP)
-    title_of(figure, title)
     for line in lines:
-        _draw_line(axes, line, styles[line.arm], band=len(lines) <= _MOST_BANDS)
+        _draw_line(axes, line, styles[line.arm], band=len(lines) <= MOST_BANDS)
     seed = float(np.mean([line.y[0] for line in lines]))
     axes.axhline(seed, color=GREY, linestyle="--", linewidth=1, zorder=1)
     style_axes(axes)
-    axes.set_xlabel(x_label, fontsize=LABEL_PT, color=GREY)
     _set_limits(axes, lines, whole=whole)
     ends = {line.arm: (float(line.x[-1]), float(line.y[-1])) for line in lines}
-    label_ends(axes, ends, styles, seed)
-    return figure
+    label_ends(axes, ends, styles, seed, show)
 
 
 def _height(n_arms: int) -> float:

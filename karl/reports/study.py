@@ -1,4 +1,4 @@
-"""What a report is about: runs that are compared, and the tables made of them."""
+"""What a report is about: a run, or several that are compared."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["Study", "StudyTable", "last_round", "run_ends"]
+__all__ = ["Study"]
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Runs of several strategies ("arms") over folds and seeds.
+    """Runs of several strategies ("arms") over folds and seeds; a single run is a study of one.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class Study:
     title: str
     arms: tuple[str, ...]
     metrics: pl.DataFrame
-    labels: pl.DataFrame
-    confusion: pl.DataFrame
-    mistakes: pl.DataFrame
+    labels: pl.DataFrame = field(default_factory=pl.DataFrame)
+    confusion: pl.DataFrame = field(default_factory=pl.DataFrame)
+    mistakes: pl.DataFrame = field(default_factory=pl.DataFrame)
     quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     config: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
@@ -64,40 +64,7 @@ class Study:
         names = self.metrics["eval_set"].unique(maintain_order=True).to_list()
         return tuple(sorted(names, key=lambda name: {"id": 0, "ood": 1}.get(name, 2)))
 
-
-@dataclass(frozen=True, eq=False)
-class StudyTable:
-    """One table of a report.
-
-    Parameters
-    ----------
-    name : str
-        Of its files, such as `gain`.
-    title : str
-        A sentence for people.
-    note : str
-        How the figures were obtained, in plain words.
-    frame : polars.DataFrame
-        Raw numbers under names made for programs; what the CSV holds.
-    shown : polars.DataFrame
-        The same as text for people, intervals in one cell; what Markdown, HTML and
-        the terminal show. Column names are headings.
-    """
-
-    name: str
-    title: str
-    note: str
-    frame: pl.DataFrame
-    shown: pl.DataFrame
-
-
-def run_ends(metrics: pl.DataFrame) -> list[int]:
-    """Return the last round of each run of a study's metrics: the lowest of its sets."""
-    of_sets = metrics.group_by("arm", "run", "eval_set").agg(pl.col("round").max())
-    of_runs = of_sets.group_by("arm", "run").agg(pl.col("round").min())
-    return of_runs["round"].to_list()
-
-
-def last_round(metrics: pl.DataFrame) -> int:
-    """Return the highest round that every run reached on all its evaluation sets."""
-    return min(run_ends(metrics))
+    @property
+    def is_one_run(self) -> bool:
+        """Whether there is nothing to compare: no intervals, and no tests."""
+        return self.metrics["run"].n_unique() == 1

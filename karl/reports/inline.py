@@ -6,7 +6,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from karl.reports.study.style import GREY, INK, PALE, PALETTE, PAPER
+from karl.reports.style import GREY, INK, PALE, PALETTE, PAPER
 
 __all__ = ["inline_svg"]
 
@@ -31,19 +31,8 @@ def inline_svg(document: str, prefix: str, label: str) -> str:
     that fall back to what they were; fonts are inherited; ids that nothing refers
     to go, and the others are made unique.
 
-    Parameters
-    ----------
-    document : str
-        As `StudyFigure.svg` gives it.
-    prefix : str
-        Of ids; unique in the page.
-    label : str
-        What the figure shows in words.
-
-    Returns
-    -------
-    str
-        An `<svg>` element without namespaces, which HTML needs none of.
+    Ids begin with `prefix`, which is unique in the page; `label` says in words what the
+    figure shows. The `<svg>` element has no namespaces, which HTML needs none of.
     """
     root = ET.fromstring(document)  # noqa: S314 -- karl's own figure, not somebody's file
     for parent in list(root.iter()):

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from karl.labels import RELATION_NAMES
-from karl.reports.curves import set_name
-from karl.reports.study.model import last_round
-from karl.reports.study.style import (
+from karl.reports.numbers import score, set_name
+from karl.reports.style import (
     GREY,
     INK,
     LABEL_PT,
@@ -33,12 +32,7 @@ from karl.reports.study.style import (
     width_of,
 )
 
-__all__ = [
-    "class_scores",
-    "classes_figure",
-    "confusion_counts",
-    "confusion_figure",
-]
+__all__ = ["classes_figure", "confusion_counts", "confusion_figure"]
 
 _SHORT: Final = {"complementary": "compl.", "substitute": "subst.", "unrelated": "unrel."}
 # Darkest cell; ink stays legible on it, on white paper and on black.
@@ -47,51 +41,13 @@ _MATRIX_TOP, _MATRIX_BOTTOM, _MATRIX_LEFT, _MATRIX_GAP = 48.0, 38.0, 88.0, 16.0
 _CELL_PT: Final = 38.0
 
 
-def class_scores(metrics: pl.DataFrame, eval_set: str) -> pl.DataFrame:
-    """Average the F1 score of each class over runs, at the seed and at the last round.
-
-    The last round is the highest that all runs reached.
-
-    Parameters
-    ----------
-    metrics : polars.DataFrame
-        The metrics of a study.
-    eval_set : str
-
-    Returns
-    -------
-    polars.DataFrame
-        `arm`, `relation`, `seed`, `last`; arms in the order in which they come.
-    """
-    of_set = metrics.filter(pl.col("eval_set") == eval_set, pl.col("round") <= last_round(metrics))
-    rows = of_set.sort("round", maintain_order=True)
-    runs = rows.group_by("arm", "run", maintain_order=True)
-    columns = [f"f1_{relation}" for relation in RELATION_NAMES]
-    parts = []
-    for name, frame in (("seed", runs.first()), ("last", runs.last())):
-        means = frame.group_by("arm", maintain_order=True).agg(pl.col(columns).mean())
-        parts.append(means.unpivot(columns, index="arm", variable_name="relation", value_name=name))
-    joined = parts[0].join(parts[1], on=["arm", "relation"], maintain_order="left")
-    return joined.with_columns(pl.col("relation").str.strip_prefix("f1_"))
-
-
-def classes_figure(metrics: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
+def classes_figure(classes: pl.DataFrame, eval_set: str, arms: Sequence[str]) -> Figure:
     """Draw the F1 score of each class at the seed and at the last round, by arm.
 
-    Parameters
-    ----------
-    metrics : polars.DataFrame
-        The metrics of a study.
-    eval_set : str
-    arms : sequence of str
-        All arms of the study, whose order gives their colours.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The seed as a ring, the last round filled, and both as numbers at the right.
+    `classes` is the frame of that table; the order of all arms of the study gives their
+    colours. The seed is a ring, the last round is filled, both are numbers at the right.
     """
-    scores = class_scores(metrics, eval_set)
+    scores = classes.filter(pl.col("eval_set") == eval_set)
     shown = [arm for arm in arms if arm in set(scores["arm"])]
     n_rows = len(RELATION_NAMES) * (len(shown) + 1)
     figure = canvas(n_rows * (LINE_PT + 1) + 66)
@@ -127,7 +83,7 @@ def _draw_pair(axes: Axes, row: int, found: dict[str, float], arms: Sequence[str
     axes.plot([seed, last], [row, row], color=style.colour, linewidth=1.6, zorder=2)
     axes.plot(seed, row, "o", markersize=6, color=GREY, markerfacecolor=PAPER, zorder=3)
     axes.plot(last, row, style.marker, markersize=6, color=style.colour, zorder=4)
-    numbers = f"{last:.3f}" if seed == last else f"{seed:.3f} → {last:.3f}"
+    numbers = score(last) if seed == last else f"{score(seed)} → {score(last)}"
     _write_row(axes, row, shorten(arm), numbers, INK)
 
 
@@ -151,17 +107,8 @@ def confusion_counts(
 ) -> dict[str, list[list[int]]]:
     """Sum the confusion matrices of an arm's runs, at the seed and at their last round.
 
-    Parameters
-    ----------
-    confusion : polars.DataFrame
-        The confusion of a study.
-    eval_set, arm : str
-
-    Returns
-    -------
-    dict of str to list of list of int
-        By what it is called (`seed`, `round 10`): a row per true relation, a column
-        per predicted one. Without what there is no data for.
+    They are named (`seed`, `round 10`), and have a row per true relation, a column per
+    predicted one. What there is no data for is left out.
     """
     if confusion.is_empty():  # it may lack columns too
         return {}
@@ -184,19 +131,9 @@ def _matrix(rows: pl.DataFrame) -> list[list[int]]:
 
 
 def confusion_figure(confusion: pl.DataFrame, eval_set: str, arm: str) -> Figure | None:
-    """Draw the confusion matrices of an arm, at the seed and at the last round.
+    """Draw the confusion matrices of an arm, at the seed and at the last round, if there are any.
 
-    Parameters
-    ----------
-    confusion : polars.DataFrame
-        The confusion of a study.
-    eval_set, arm : str
-
-    Returns
-    -------
-    matplotlib.figure.Figure or None
-        Each cell with its share of the row and, below, the number of pairs; None
-        if there are none.
+    A cell has its share of the row and, below, the number of pairs.
     """
     matrices = confusion_counts(confusion, eval_set, arm)
     if not matrices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,15 +63,7 @@ _FONT_RESERVE: Final = 1.08
 
 @dataclass(frozen=True)
 class ArmStyle:
-    """What tells an arm from others: never the colour alone.
-
-    Attributes
-    ----------
-    colour : str
-    marker : str
-    dash : str or tuple
-        A line style of matplotlib.
-    """
+    """What tells an arm from others: never the colour alone."""
 
     colour: str
     marker: str
@@ -147,19 +139,9 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
 
 
 def spread(levels: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move levels as little as possible until neighbours are `gap` apart.
+    """Move levels as little as possible until neighbours are `gap` apart, in the order given.
 
-    Parameters
-    ----------
-    levels : sequence of float
-    gap : float
-    low, high : float
-        Where they have to stay; what does not fit in goes beyond `low`.
-
-    Returns
-    -------
-    list of float
-        In the order of `levels`.
+    They stay between `low` and `high`; what does not fit in goes beyond `low`.
     """
     order = sorted(range(len(levels)), key=lambda n: (levels[n], n))
     # Levels that were pushed together move as one group around their common middle.
@@ -202,35 +184,32 @@ def label_ends(
     ends: Mapping[str, tuple[float, float]],
     styles: Mapping[str, ArmStyle],
     seed: float | None = None,
+    show: Callable[[float], str] | None = None,
 ) -> None:
     """Name lines in the right margin, each as close to the height of its end as can be.
 
-    Parameters
-    ----------
-    axes : Axes
-        With its final limits, and a margin of `label_room`.
-    ends : mapping of str to tuple of float
-        The end of each arm's line, in data coordinates.
-    styles : mapping of str to ArmStyle
-    seed : float, optional
-        Level of a dashed line that is to be named too.
+    The axes have their final limits, and a margin of `label_room`. `ends` are those of
+    the arms' lines in data coordinates, `seed` is the level of a dashed line that is
+    named too. With `show` the heights of ends stand there in place of names.
     """
     low, high = axes.get_ylim()
     levels = [y for _, y in ends.values()] + ([] if seed is None else [seed])
     gap = LINE_PT * (high - low) / axes.get_window_extent().height
     places = spread(levels, gap, low, high)
     for (arm, end), place in zip(ends.items(), places, strict=False):
-        _label(axes, arm, end, place, styles[arm])
+        text = shorten(arm) if show is None else show(end[1])
+        _label(axes, text, end, place, styles[arm])
     if seed is not None:
         right = [1.0, *(1 + points / axes.get_window_extent().width for points in (4, 13))]
         levels = [seed, places[-1], places[-1]]
         edge = axes.get_yaxis_transform()
         line: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1}
         axes.plot(right, levels, transform=edge, clip_on=False, **line)
-        _write(axes, places[-1], "seed", GREY)
+        text = "seed" if show is None else f"seed {show(seed)}"
+        _write(axes, places[-1], text, GREY)
 
 
-def _label(axes: Axes, arm: str, end: tuple[float, float], place: float, style: ArmStyle) -> None:
+def _label(axes: Axes, text: str, end: tuple[float, float], place: float, style: ArmStyle) -> None:
     edge = axes.get_yaxis_transform()
     x = 1 + 11 / axes.get_window_extent().width
     # Dotted, so that nobody takes it for a part of the line.
@@ -245,7 +224,7 @@ def _label(axes: Axes, arm: str, end: tuple[float, float], place: float, style: 
         transform=edge,
         clip_on=False,
     )
-    _write(axes, place, shorten(arm), INK)
+    _write(axes, place, text, INK)
 
 
 def _write(axes: Axes, level: float, text: str, colour: str) -> None:

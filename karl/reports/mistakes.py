@@ -24,7 +24,7 @@ _SCHEMA: Final = {
 
 
 def find_mistakes(
-    predictions: Sequence[tuple[str, Path]], source: DatasetSource | None, most: int = _MOST
+    predictions: Sequence[tuple[str, Path]], source: DatasetSource | None
 ) -> pl.DataFrame:
     """Return the pairs that most runs of an arm got wrong, the most certain errors first.
 
@@ -36,13 +36,11 @@ def find_mistakes(
     source : DatasetSource, optional
         Knows the items' titles; where it is missing or cannot be read, their ids stand for
         them.
-    most : int
-        Pairs for each arm and evaluation set.
 
     Returns
     -------
     polars.DataFrame
-        See `Study.mistakes`.
+        See `Study.mistakes`; some for each arm and evaluation set.
     """
     tables = [
         pl.read_parquet(path).with_columns(arm=pl.lit(arm))
@@ -69,7 +67,7 @@ def find_mistakes(
         .filter(pl.col("wrong") > 0.5)
         .sort("wrong", "confidence", *_PAIR, descending=[True, True, *[False] * len(_PAIR)])
     )
-    worst = pairs.group_by("arm", "eval_set", maintain_order=True).head(most)
+    worst = pairs.group_by("arm", "eval_set", maintain_order=True).head(_MOST)
     return _with_titles(worst, source).select(list(_SCHEMA))
 
 

@@ -18,7 +18,7 @@ from karl.evaluation.statistics import (
     relative_gains,
     resample,
 )
-from karl.reports.study.model import Study, last_round, run_ends
+from karl.reports.study import Study
 
 __all__ = ["Panel"]
 
@@ -62,7 +62,8 @@ class Panel:
         self.eval_sets = study.eval_sets
         cells = self._frame.select("fold", "seed").unique().sort("fold", "seed", nulls_last=False)
         self.cells: list[Cell] = cells.rows()
-        self.last = last_round(self._frame)
+        self._ends = self._last_rounds()
+        self.last = min(self._ends)
         self.weights = resample(
             [fold for fold, _ in self.cells], [seed for _, seed in self.cells], N_RESAMPLES
         )
@@ -83,11 +84,10 @@ class Panel:
     @cached_property
     def on_last(self) -> str:
         """A sentence on which round is the last one."""
-        ends = run_ends(self._frame)
-        further = sum(end > self.last for end in ends)
+        further = sum(end > self.last for end in self._ends)
         said = f"The last round is round {self.last}, the highest that all runs reached"
         if further:
-            said += f"; {further} of {len(ends)} runs go further, which only `curves` shows"
+            said += f"; {further} of {len(self._ends)} runs go further, which only `curves` shows"
         return f"{said}."
 
     @property
@@ -130,11 +130,22 @@ class Panel:
         after = means(self.weights, np.where(unknown, np.nan, end))
         return interval(after - before), interval(relative_gains(after, before))
 
-    def runs(self, values: Floats) -> tuple[int, int | None, int]:
+    def n_runs(self, values: Floats) -> int:
+        """Count the runs with a value, shape (n_cells,)."""
+        return int((~np.isnan(values)).sum())
+
+    def runs(self, values: Floats) -> dict[str, int | None]:
         """Count the runs with a value, shape (n_cells,), their folds if any, and seeds."""
         with_value = [self.cells[row] for row in np.flatnonzero(~np.isnan(values))]
         n_folds = len({fold for fold, _ in with_value} - {None})
-        return len(with_value), n_folds or None, len({seed for _, seed in with_value})
+        n_seeds = len({seed for _, seed in with_value})
+        return {"n_runs": len(with_value), "n_folds": n_folds or None, "n_seeds": n_seeds}
+
+    def _last_rounds(self) -> list[int]:
+        """Return the last round of each run: the lowest of its sets."""
+        of_sets = self._frame.group_by("arm", "run", "eval_set").agg(pl.col("round").max())
+        of_runs = of_sets.group_by("arm", "run").agg(pl.col("round").min())
+        return of_runs["round"].to_list()
 
     def _check_runs(self) -> None:
         # Rows of two runs in one place, or of one run that was read twice.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -20,41 +21,24 @@ from karl.evaluation.statistics import (
     pooled_means,
 )
 from karl.labels import RELATION_NAMES
-from karl.reports.curves import set_name
-from karl.reports.study.cells import (
-    ARM,
-    N_RUNS,
-    SET,
-    Column,
-    change,
-    count,
-    lay_out,
-    money,
-    p_value,
-    score,
-    share,
-    text,
-)
-from karl.reports.study.model import Study, StudyTable
-from karl.reports.study.panel import Panel
+from karl.reports.numbers import change, count, effect, money, p_value, score, set_name, share
+from karl.reports.panel import Panel
+from karl.reports.study import Study
+from karl.reports.table import ARM, N_RUNS, SET, Column, Table
 
 __all__ = ["diversity_table", "labels_table", "targets_table", "tests_table"]
 
 _MEASURES: Final = {"macro_f1": "Macro-F1, last round", "aulc": "Area under the curve"}
 # A score that equals the target but for rounding reaches it.
 _SLACK: Final = 1e-9
+_MISSED: Final = "not reached"
 _SPENT: Final = ("n_llm", "llm_calls", "llm_cost_usd")
 
 
-def targets_table(panel: Panel, targets: Mapping[str, float]) -> StudyTable | None:
+def targets_table(panel: Panel, targets: Mapping[str, float]) -> Table | None:
     """Tell what it takes to reach a macro-F1; None if there are no rounds after the seed.
 
-    Parameters
-    ----------
-    panel : Panel
-        The runs.
-    targets : mapping of str to float
-        By evaluation set; the lowest of the strategies' peaks where none is given.
+    `targets` are by evaluation set; the lowest of the strategies' peaks where none is given.
 
     Raises
     ------
@@ -87,12 +71,12 @@ def targets_table(panel: Panel, targets: Mapping[str, float]) -> StudyTable | No
         ARM,
         N_RUNS,
         Column("n_reached", "Reach it", count),
-        Column("round", "Round", _reached(count)),
-        Column("n_llm", "LLM labels", _reached(count)),
-        Column("llm_calls", "Calls", _reached(count)),
-        Column("llm_cost_usd", "USD", _reached(money)),
+        Column("round", "Round", count, unknown=_MISSED),
+        Column("n_llm", "LLM labels", count, unknown=_MISSED),
+        Column("llm_calls", "Calls", count, unknown=_MISSED),
+        Column("llm_cost_usd", "USD", money, unknown=_MISSED),
     )
-    return lay_out("targets", "What it takes to reach a macro-F1", note, rows, columns)
+    return Table("targets", "What it takes to reach a macro-F1", note, rows, columns)
 
 
 def _lowest_peak(panel: Panel, eval_set: str) -> float:
@@ -120,19 +104,14 @@ def _cost_of(panel: Panel, arm: str, eval_set: str, target: float) -> dict[str, 
         "arm": arm,
         "n_runs": len(runs),
         "n_reached": int(reached.sum()),
-        **{name: _median(np.where(reached, of_runs, np.inf)) for name, of_runs in taken.items()},
+        **{
+            name: float(np.median(np.where(reached, of_runs, np.inf)))
+            for name, of_runs in taken.items()
+        },
     }
 
 
-def _median(values: NDArray[np.float64]) -> float:
-    return float(np.median(values)) if values.size else math.nan
-
-
-def _reached(show: Callable[[float], str]) -> Callable[[float], str]:
-    return lambda value: "not reached" if math.isinf(value) else show(value)
-
-
-def tests_table(panel: Panel) -> StudyTable | None:
+def tests_table(panel: Panel) -> Table | None:
     """Compare all pairs of strategies; None where there is nothing to compare."""
     if not panel.last:
         return None
@@ -154,21 +133,17 @@ def tests_table(panel: Panel) -> StudyTable | None:
     )
     columns = (
         SET,
-        Column("measure", "Measure", _MEASURES.__getitem__),
-        Column("arm", "Strategy", text),
-        Column("baseline", "Less", text),
+        Column("measure", "Measure", _MEASURES.__getitem__, right=False),
+        ARM,
+        Column("baseline", "Less", right=False),
         Column("n_pairs", "Pairs", count),
         Column("difference", "Difference", change),
         Column("p", "p", p_value),
         Column("p_holm", "p (Holm)", p_value),
-        Column("rank_biserial", "Rank-biserial", _effect),
-        Column("d_z", "d_z", _effect),
+        Column("rank_biserial", "Rank-biserial", effect),
+        Column("d_z", "d_z", effect),
     )
-    return lay_out("tests", "Differences between strategies", note, rows, columns)
-
-
-def _effect(value: float) -> str:
-    return change(value) if math.isnan(value) else f"{value:+z.2f}"
+    return Table("tests", "Differences between strategies", note, rows, columns)
 
 
 def _family(panel: Panel, eval_set: str, measure: str) -> list[dict[str, Any]]:
@@ -203,7 +178,7 @@ def _measured(panel: Panel, arm: str, eval_set: str, measure: str) -> NDArray[np
     return area_under_curve(scores) if measure == "aulc" else scores[:, -1]
 
 
-def diversity_table(panel: Panel) -> StudyTable | None:
+def diversity_table(panel: Panel) -> Table | None:
     """Correlate diversity and macro-F1 over rounds; None where nothing is to be had."""
     if not panel.last:
         return None
@@ -214,7 +189,7 @@ def diversity_table(panel: Panel) -> StudyTable | None:
         if len(groups) > 1:
             groups.insert(0, (None, with_scores))
         for name, arms in groups:
-            head = {"eval_set": eval_set, "arm": name, "label": name or "all"}
+            head = {"eval_set": eval_set, "arm": name}
             rows.append({**head, **_rho(panel, eval_set, arms)})
     if all(math.isnan(row["pooled"].value) for row in rows):
         return None
@@ -226,14 +201,14 @@ def diversity_table(panel: Panel) -> StudyTable | None:
     )
     columns = (
         SET,
-        Column("label", "Strategy", text),
+        replace(ARM, unknown="all"),
         N_RUNS,
         Column("n_points", "Points", count),
         Column("pooled", "All runs and rounds", change),
         Column("within", "Mean within runs", change),
     )
     title = "Rank correlation of diversity and macro-F1"
-    return lay_out("diversity", title, note, rows, columns, only_shown=("label",))
+    return Table("diversity", title, note, rows, columns)
 
 
 def _rho(panel: Panel, eval_set: str, arms: Sequence[str]) -> dict[str, Any]:
@@ -250,7 +225,7 @@ def _rho(panel: Panel, eval_set: str, arms: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def labels_table(panel: Panel, study: Study) -> StudyTable | None:
+def labels_table(panel: Panel, study: Study) -> Table | None:
     """Sum up what was asked, accepted and spent; None if nothing was asked."""
     if study.labels.is_empty():
         return None
@@ -279,7 +254,7 @@ def labels_table(panel: Panel, study: Study) -> StudyTable | None:
         Column("llm_tokens_out", "Tokens out", count),
         Column("llm_cost_usd", "USD", money),
     )
-    return lay_out("labels", "LLM labels and their cost per run", note, rows, columns)
+    return Table("labels", "LLM labels and their cost per run", note, rows, columns)
 
 
 def _asked(labels: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,130 @@
+"""All tables of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from karl.reports.comparisons import diversity_table, labels_table, targets_table, tests_table
+from karl.reports.numbers import share
+from karl.reports.panel import Panel
+from karl.reports.quality import quality_table
+from karl.reports.scores import (
+    areas_table,
+    classes_table,
+    curves_table,
+    outcome_table,
+    rounds_table,
+    worst_fold_table,
+)
+from karl.reports.study import Study
+from karl.reports.table import ARM, SET, Column, Table
+
+__all__ = ["best_arm", "run_rows", "study_tables"]
+
+_MOST_MISTAKES: Final = 12
+
+Tables = Mapping[str, Table]
+
+
+def study_tables(study: Study, targets: Mapping[str, float] | None = None) -> dict[str, Table]:
+    """Make every table of a study that its runs allow.
+
+    In this order: `rounds` of a single run, `outcome`, `curves`, `aulc`, `targets`,
+    `tests`, `diversity`, `worst_fold`, `classes`, `labels`, `quality`, `mistakes`.
+    Those that compare rounds are left out where some run has no round after the seed,
+    `tests` with a single strategy, `worst_fold` with fewer than two folds, `labels`
+    where none were asked for, `quality` where it was not measured, `mistakes` where
+    there are none.
+
+    Parameters
+    ----------
+    study : Study
+        Without metrics there are no tables.
+    targets : mapping of str to float, optional
+        The macro-F1 to reach for `targets` by evaluation set; where none is given it is
+        the lowest of the strategies' peaks.
+
+    Returns
+    -------
+    dict of str to Table
+        By name; the same for every order of the study's rows.
+
+    Raises
+    ------
+    karl.errors.DataError
+        If a strategy has two runs of the same fold and seed, or a target is for an
+        evaluation set that there is not.
+    """
+    if study.metrics.is_empty():
+        return {}
+    panel = Panel(study)
+    outcome = outcome_table(panel)
+    tables = [
+        rounds_table(study) if study.is_one_run else None,
+        outcome,
+        curves_table(panel),
+        areas_table(panel),
+        targets_table(panel, targets or {}),
+        tests_table(panel),
+        diversity_table(panel),
+        worst_fold_table(panel),
+        classes_table(panel),
+        labels_table(panel, study),
+        quality_table(study.quality) if study.quality else None,
+        _mistakes_table(study, outcome),
+    ]
+    return {table.name: table for table in tables if table is not None}
+
+
+def best_arm(outcome: Table, eval_set: str) -> dict[str, Any] | None:
+    """Return the row of the strategy with the highest mean macro-F1 at the last round.
+
+    Of equals it is the first; None if nothing is known of the set at that round.
+    """
+    of_set = outcome.frame.filter(pl.col("eval_set") == eval_set, pl.col("last").is_not_null())
+    place = of_set["last"].arg_max()
+    return None if place is None else of_set.row(place, named=True)
+
+
+def _mistakes_table(study: Study, outcome: Table) -> Table | None:
+    """List the errors of each set's best strategy; of the first that has any, if it has none."""
+    rows: list[dict[str, Any]] = []
+    for eval_set in study.eval_sets if len(study.mistakes) else ():
+        of_set = study.mistakes.filter(pl.col("eval_set") == eval_set)
+        best = best_arm(outcome, eval_set)
+        arms = [*([best["arm"]] if best else []), *study.arms]
+        arm = next((arm for arm in arms if arm in set(of_set["arm"])), arms[0])
+        rows += of_set.filter(pl.col("arm") == arm).head(_MOST_MISTAKES).to_dicts()
+    if not rows:
+        return None
+    note = (
+        "Of the best strategy of each set: pairs that most runs got wrong in their last round, the "
+        "most certain errors first. Runs: share of those that evaluated the pair; certainty: mean "
+        "probability of the wrong relation."
+    )
+    columns = (
+        SET,
+        ARM,
+        Column("title_1", "Item 1", right=False),
+        Column("title_2", "Item 2", right=False),
+        Column("truth", "True", right=False),
+        Column("predicted", "Predicted", right=False),
+        Column("wrong", "Runs", share),
+        Column("confidence", "Certainty", share),
+    )
+    return Table("mistakes", "Errors of the best strategy", note, rows, columns)
+
+
+def run_rows(study: Study) -> pl.DataFrame:
+    """Return every metric of every run, evaluation set and round: a row for each.
+
+    Columns are `run`, `arm` and those of `karl.evaluation.record.MetricsRow`; a
+    diversity that is undefined is null. The order does not depend on that of the study.
+    """
+    order = ["arm", "fold", "seed", "run", "eval_set", "round"]
+    first = ["run", "arm", "fold", "seed", "round", "eval_set"]
+    rows = study.metrics.sort(order).with_columns(pl.col("diversity").fill_nan(None))
+    return rows.select(*first, pl.exclude(first))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 from reports.reading import render
@@ -31,16 +31,9 @@ def made(n: int = 100, *, nine: bool = True, swapped: bool = True) -> Quality:
     votes[3::10] = 8
     votes[4::10] = (9, 8, 9)
     items = np.column_stack([np.arange(n), np.arange(n) + n]).astype(np.int32)
-    human = LabelledPairs(
-        items, to_relations(labels), labels, "human", Annotations.of_labels(people)
-    )
-    gold = (
-        human
-        if nine
-        else replace(
-            human, labels=np.zeros(n, np.int8), annotations=Annotations(to_relations(people))
-        )
-    )
+    said = Annotations.of_labels(people) if nine else Annotations(to_relations(people))
+    codes = labels if nine else np.zeros(n, np.int8)
+    gold = LabelledPairs(items, to_relations(labels), codes, "human", said)
     accepted = np.where((votes == votes[:, :1]).all(axis=1), votes[:, 0], 0).astype(np.int8)
     given = Votes(items, votes)
     usage = Usage(3 * n, 1_234 * n, 56 * n, 0.00123 * n)

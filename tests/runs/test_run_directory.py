@@ -177,7 +177,7 @@ def test_a_damaged_configuration_is_named(content: str, mine: Path) -> None:
 def test_a_damaged_run_does_not_hide_the_others(content: str, mine: Path) -> None:
     shutil.copytree(mine, "runs/other")
     (mine / "config.yaml").write_text(content)
-    assert re.search(r"^ other +1/1 +evaluate", done(karl("status")).out, re.MULTILINE)
+    assert re.search(r"^other +1/1 +evaluate", done(karl("status")).out, re.MULTILINE)
 
 
 def test_damaged_metrics_are_written_anew(mine: Path) -> None:

@@ -30,10 +30,10 @@ launchers: setup ## Add what carries out jobs of a sweep beside each other or el
 run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run
 
-test: setup ## Run the test suite without its slow tests.
+test: setup ## Run the tests of strategies, data, stages, reports and the API (a minute and a half).
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
 
-test-slow: setup ## Run the slow tests: kills at random moments, a real model, figures on FBL.
+test-slow: setup ## Run all other tests: commands, servers, kills, a real model, figures on FBL.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m slow
 
 study: setup ## Carry out the paper's study and write RESULTS.md (an hour or more on two cores).

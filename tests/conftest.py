@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -26,8 +27,20 @@ settings.register_profile(
 )
 settings.load_profile("karl")
 
+# Rooms whose tests carry out commands, serve, or start and kill processes: `make test-slow`.
+SLOW_ROOMS = {"cli", "llm", "plugins", "runs", "sweeps", "tracking"}
+SERVERS = {"loopback", "knowing"}
+
 N_ITEMS = 24
 BLOCKS = (5, 3)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` leaves out, beside the tests that say so themselves."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        if room in SLOW_ROOMS or SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

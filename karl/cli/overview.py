@@ -10,7 +10,7 @@ from karl.errors import KarlError
 from karl.reports.metrics import read_metrics
 from karl.reports.numbers import count, score, set_name
 from karl.reports.table import Column, Table
-from karl.runs.directory import Run
+from karl.runs.directory import CONFIG_FILE, Run
 from karl.sweeps.directory import JobStatus, Sweep
 from karl.sweeps.opening import SWEEP_FILE
 
@@ -23,7 +23,7 @@ _SCORES: Final = Column("scores", "macro-F1")
 
 def runs_table(runs_dir: Path) -> Table | None:
     """List every run and sweep of a folder; None if there is none."""
-    files = [path for name in ("config.yaml", SWEEP_FILE) for path in runs_dir.glob(f"*/{name}")]
+    files = [path for name in (CONFIG_FILE, SWEEP_FILE) for path in runs_dir.glob(f"*/{name}")]
     rows = [
         _of_sweep(file.parent) if file.name == SWEEP_FILE else _of_run(file.parent)
         for file in sorted(files)

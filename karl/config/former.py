@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["ALIASES", "first_named", "in_present_terms"]
+from karl.config.targets import TARGET
 
-_TARGET: Final = "_target_"
+__all__ = ["ALIASES", "first_named", "in_present_terms"]
 
 ALIASES: Final = {
     "karl.datasets.cards.NoCards": "karl.cards.none.NoCards",
@@ -44,8 +44,8 @@ def first_named(settings: Any) -> Any:
 def _translated(settings: Any, names: Mapping[str, str]) -> Any:
     if isinstance(settings, dict):
         new = {key: _translated(value, names) for key, value in settings.items()}
-        if isinstance(new.get(_TARGET), str):
-            new[_TARGET] = names.get(new[_TARGET], new[_TARGET])
+        if isinstance(new.get(TARGET), str):
+            new[TARGET] = names.get(new[TARGET], new[TARGET])
         return new
     if isinstance(settings, list):
         return [_translated(value, names) for value in settings]

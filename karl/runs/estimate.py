@@ -36,6 +36,11 @@ class Forecast:
         """All lines together."""
         return Estimate.total(self.lines)
 
+    def add(self, line: Estimate | None, what: str) -> None:
+        """Add a line under a name; None, for what costs nothing, adds none."""
+        if line is not None:
+            self.lines.append(replace(line, what=what))
+
 
 def forecast(run: Run, n_gold: int | None = None) -> Forecast:
     """Estimate what the rounds that are left would take.
@@ -62,16 +67,16 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
     if not llm.costs:
         return found
     if n_gold is not None:
-        gold = llm.estimate(experiment.task(experiment.gold(n_gold).items))
-        found.lines.extend([] if gold is None else [replace(gold, what="gold pairs")])
+        gold = experiment.gold(n_gold)
+        found.add(llm.estimate(experiment.task(gold.items)), "gold pairs")
     artefacts = InFolder(run.folder, experiment.dataset.catalogue)
     done = {(stage.stage, stage.round) for stage in run.stages}
     number = SEED_ROUND + 1
     while ("label", number) in done:
         number += 1
     if ("select", number) in done:
-        selected = llm.estimate(experiment.task(artefacts.read(SELECTED, number).pairs))
-        found.lines.extend([] if selected is None else [replace(selected, what=f"round {number}")])
+        selected = artefacts.read(SELECTED, number)
+        found.add(llm.estimate(experiment.task(selected.pairs)), f"round {number}")
         found.notes.append(f"Round {number}: the pairs that are selected.")
         number += 1
     if number <= experiment.budget.rounds:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from paid_prompts import hash_of_all_sent
 
 from karl.annotators.human.answers import DEFINITIONS
 from karl.annotators.llm.prompt import Example, LabelPrompt, Language, label_template, pair_content
-from karl.files import hash_json
-from karl.llm.question import Prompt, Question
 
 PEN = pair_content({"title": "pen & ink"}, {"title": "refill", "price": 1.5})
 TAPE = pair_content({"title": "テープ"}, {"title": "tape <b>", "type": None})
@@ -36,17 +35,7 @@ TEXTS: dict[tuple[Language, bool, int], str] = {
 }
 
 
-def texts_of(prompt: Prompt, *contents: str) -> str:
-    """Return the hash of everything that is sent, for one question and for several."""
-    questions = [Question((), content) for content in contents]
-    sent = [
-        [prompt.messages(questions[:n]), prompt.schema(n)] for n in range(1, len(questions) + 1)
-    ]
-    repairs = [
-        prompt.repair(questions[0], answer)
-        for answer in ("", "no", '{"label": 12}', '{"answers": []}', '{"pair": 1}', "x" * 600)
-    ]
-    return hash_json([sent, repairs, prompt.kind, prompt.max_tokens])
+ANSWERS = ("", "no", '{"label": 12}', '{"answers": []}', '{"pair": 1}', "x" * 600)
 
 
 def prompt_of(language: Language, rationale: bool, n_examples: int) -> LabelPrompt:
@@ -57,7 +46,7 @@ def prompt_of(language: Language, rationale: bool, n_examples: int) -> LabelProm
 def test_shipped_prompts_are_those_of_0_1_0(case: tuple[Language, bool, int]) -> None:
     prompt = prompt_of(*case)
     assert prompt.version == VERSIONS[case]
-    assert texts_of(prompt, PEN, TAPE, PEN + " ") == TEXTS[case]
+    assert hash_of_all_sent(prompt, [PEN, TAPE, PEN + " "], ANSWERS) == TEXTS[case]
 
 
 @pytest.mark.parametrize("rationale", [False, True])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from paid_prompts import hash_of_all_sent
 
 from karl.cards.categories import CategoryList
 from karl.cards.prompt import CardPrompt, card_template, item_content
 from karl.cards.survey import SurveyPrompt, survey_content
-from karl.files import hash_json
-from karl.llm.question import Prompt, Question
+from karl.llm.question import Prompt
 
 SHORT = CategoryList.of([("desk", "pens"), ("desk", "ring notebooks"), ("<home>", "mugs")])
 LONG = SHORT.grown_by((f"major {n % 9}", f"kind {n}") for n in range(300))
@@ -30,30 +30,15 @@ TEXTS = {
     "long": "5f61c4623f47b3fe1322e3c77e07612166c62f377d234f68de6dab4ae462ac52",
     "survey": "fd26e573cdfb7dc0b4836c134e0de40a8294cc3c984af9606c07abf987890dfa",
 }
+ANSWERS = ("", "no", '{"type": "pe', '{"cards": []}', '{"item": 1}', "x" * 600)
 
 
 def prompt_of(name: str) -> Prompt:
     return SurveyPrompt() if name == "survey" else CardPrompt(card_template(), LISTS[name])
 
 
-def texts_of(name: str) -> str:
-    """Return the hash of everything that is sent, for one question and for several."""
-    prompt = prompt_of(name)
-    contents = ITEMS
-    if name == "survey":
-        contents = [survey_content(SHORT, ["pen", "<mug>"])]
-    questions = [Question((), content) for content in contents]
-    sent = [
-        [prompt.messages(questions[:n]), prompt.schema(n)] for n in range(1, len(questions) + 1)
-    ]
-    repairs = [
-        prompt.repair(questions[0], answer)
-        for answer in ("", "no", '{"type": "pe', '{"cards": []}', '{"item": 1}', "x" * 600)
-    ]
-    return hash_json([sent, repairs, prompt.kind, prompt.max_tokens])
-
-
 @pytest.mark.parametrize("name", [*LISTS, "survey"])
 def test_shipped_prompts_are_those_of_0_1_0(name: str) -> None:
     assert prompt_of(name).version == VERSIONS[name]
-    assert texts_of(name) == TEXTS[name]
+    contents = [survey_content(SHORT, ["pen", "<mug>"])] if name == "survey" else ITEMS
+    assert hash_of_all_sent(prompt_of(name), contents, ANSWERS) == TEXTS[name]

@@ -24,7 +24,7 @@ from karl.datasets.catalogue import PRICE
 from karl.datasets.splits import Split, SplitRule
 from karl.encoders import Encoder, ItemVectors, VectorStore
 from karl.errors import ConfigError
-from karl.features import Items, PairFeatures
+from karl.features import Features, Items
 from karl.files import hash_json
 from karl.labels import N_RELATIONS
 from karl.llm.account import Account
@@ -65,7 +65,7 @@ class Experiment:
     split: SplitRule
     encoder: Encoder
     categories: Categories
-    features: PairFeatures
+    features: Features
     classifier: Classifier
     candidates: Candidates
     sampler: Sampler
@@ -103,7 +103,7 @@ class Experiment:
             prices = catalogue.table[PRICE].cast(float).to_numpy()
             with np.errstate(divide="ignore", invalid="ignore"):
                 log_price = np.where(prices > 0, np.log(prices), np.nan).astype(np.float32)
-        return Items(self.vectors, self._item_categories(), log_price)
+        return Items(self.vectors, self._item_categories(), log_price, catalogue)
 
     def _item_categories(self) -> ItemCategories:
         catalogue, vectors = self.dataset.catalogue, self.vectors.values

@@ -10,9 +10,10 @@ import polars as pl
 from pydantic.dataclasses import dataclass
 
 from karl.cards.base import Cards
+from karl.cards.card import CARD_COLUMNS
 from karl.cards.tables import with_cards
 from karl.datasets import Catalogue, Dataset
-from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR
+from karl.datasets.catalogue import ITEM_ID
 from karl.datasets.catalogue_file import check_ids
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
@@ -31,12 +32,13 @@ class RecordedCards(Cards):
     ----------
     path : str, optional
         The table; by default the one that came with the data set.
-    columns : list of str
-        The card columns to add.
+    columns : list of str, optional
+        The card columns to add; by default all those that the table has of the ones that
+        cards may have.
     """
 
     path: str | None = None
-    columns: tuple[str, ...] = (MAJOR, FINE, "type", "function")
+    columns: tuple[str, ...] | None = None
 
     def apply(self, dataset: Dataset, account: Account) -> Catalogue:
         """Return the catalogue with the card columns; see `Cards.apply`.
@@ -55,7 +57,16 @@ class RecordedCards(Cards):
                 f"the data set '{dataset.name}' came without item cards",
                 hint="Set cards.path to a table of cards, or choose cards=none.",
             )
-        return with_cards(dataset.catalogue, read_cards(dataset.catalogue, path, self.columns))
+        columns = self.columns
+        if columns is None:
+            columns = tuple(name for name in open_table(path).columns if name in CARD_COLUMNS)
+            if not columns:
+                raise DataError(
+                    "no column of the table is one of a card's",
+                    file=path,
+                    hint=f"Those are {', '.join(CARD_COLUMNS)}; name others by cards.columns.",
+                )
+        return with_cards(dataset.catalogue, read_cards(dataset.catalogue, path, columns))
 
 
 def read_cards(

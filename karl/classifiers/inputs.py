@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karl.datasets import pair_keys
-from karl.features import Items, PairFeatures
+from karl.features import Features, Items
 from karl.labels import N_RELATIONS, RELATION_NAMES
 
 __all__ = ["PairInputs", "Parameters", "TrainingSet", "Which"]
@@ -29,12 +29,12 @@ class PairInputs:
     Parameters
     ----------
     items : Items
-    features : PairFeatures
+    features : Features
     pairs : ndarray of int32, shape (n, 2)
     """
 
     items: Items
-    features: PairFeatures
+    features: Features
     pairs: NDArray[np.int32]
     # Set by `take`: the rows of a matrix that is computed once suit all samples of it.
     _of: tuple[PairInputs, Which] | None = field(default=None, repr=False)

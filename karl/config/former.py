@@ -18,6 +18,7 @@ ALIASES: Final = {
     "karl.datasets.cards.RecordedCards": "karl.cards.recorded.RecordedCards",
     "karl.datasets.demo.source.Demo": "karl.demo.source.Demo",
     "karl.enrichment.cards.LLMCards": "karl.cards.llm.LLMCards",
+    "karl.features.PairFeatures": "karl.features.vectors.PairFeatures",
 }
 """Targets of earlier versions, which runs made by these name, and what they are called now."""
 

@@ -16,6 +16,7 @@ from karl.candidates import CandidatePairs, Candidates
 from karl.cards import Cards
 from karl.categories import Categories, ItemCategories
 from karl.classifiers import Classifier, Model, PairInputs, Parameters, TrainingSet
+from karl.classifiers.neighbours import Neighbours
 from karl.config.identity import identity
 from karl.config.settings import Budget
 from karl.consensus import Accepted, Ballots, Consensus
@@ -143,6 +144,11 @@ class Experiment:
 
     # The classifier.
 
+    @cached_property
+    def learner(self) -> Classifier:
+        """The classifier, with what the features want it to see of labelled pairs."""
+        return Neighbours(self.classifier) if self.features.neighbours else self.classifier
+
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
         """Return pairs as a classifier takes them."""
         return PairInputs(self.items, self.features, pairs)
@@ -169,16 +175,16 @@ class Experiment:
 
     def tune(self) -> Parameters:
         """Search for hyperparameters within the human training pairs; see `Tuning`."""
-        if self.classifier.tuning is None:
+        if self.learner.tuning is None:
             return {}
         train = self.training_set(Accepted.none())
         with one_thread():
-            return self.classifier.tuning.search(self.classifier, train, self.seed_for("tune"))
+            return self.learner.tuning.search(self.learner, train, self.seed_for("tune"))
 
     def fit(self, train: TrainingSet, parameters: Parameters, number: int) -> Model:
         """Fit the model of a round; round 0 is the seed."""
         with one_thread():
-            return self.classifier.fit(train, parameters, self.seed_for("fit", number))
+            return self.learner.fit(train, parameters, self.seed_for("fit", number))
 
     def predictor(self, model: Model) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
         """Return what gives a model's members' probabilities for pairs, (n_members, n, 3)."""
@@ -191,7 +197,7 @@ class Experiment:
 
     def know_nothing(self, pairs: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the probabilities of a model without any knowledge, (n_members, n, 3)."""
-        shape = (self.classifier.n_members, len(pairs), N_RELATIONS)
+        shape = (self.learner.n_members, len(pairs), N_RELATIONS)
         return np.full(shape, 1 / N_RELATIONS)
 
     # Candidates and the sampler.

@@ -18,7 +18,8 @@ __all__ = ["CARD_COLUMNS", "LISTS", "TEXTS", "Card", "card_form", "parse_cards"]
 
 Card = dict[str, Any]
 """A card as a JSON value: `type` and `function`, lists of what the item `consumes`, `needs`,
-`goes_with`, is replaced by (`substitutes`) and is `used_in`, and, where they were asked for, `major_category` and `fine_category` (or None)."""
+`goes_with`, is replaced by (`substitutes`) and is `used_in`, and, where they were asked for,
+`major_category` and `fine_category` (or None)."""
 
 TEXTS: Final = ("type", "function")
 LISTS: Final = ("consumes", "needs", "goes_with", "substitutes", "used_in")

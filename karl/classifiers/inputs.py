@@ -38,6 +38,7 @@ class PairInputs:
     pairs: NDArray[np.int32]
     # Set by `take`: the rows of a matrix that is computed once suit all samples of it.
     _of: tuple[PairInputs, Which] | None = field(default=None, repr=False)
+    _columns: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -48,11 +49,16 @@ class PairInputs:
         if self._of is None:
             return self.features.compute(self.items, self.pairs)
         whole, which = self._of
-        return whole.matrix[which]
+        rows = whole.matrix[which]
+        return rows if self._columns is None else np.concatenate([rows, self._columns], axis=1)
 
     def take(self, which: Which) -> PairInputs:
         """Return the pairs at some positions, in that order."""
         return PairInputs(self.items, self.features, self.pairs[which], (self, which))
+
+    def with_columns(self, columns: NDArray[np.float32]) -> PairInputs:
+        """Return the same pairs with further features, shape (n, n_more)."""
+        return PairInputs(self.items, self.features, self.pairs, (self, slice(None)), columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +131,10 @@ class TrainingSet:
         return TrainingSet(
             self.inputs.take(which), self.relations[which], self.weights[which], self.human[which]
         )
+
+    def with_columns(self, columns: NDArray[np.float32]) -> TrainingSet:
+        """Return the same pairs with further features, shape (n, n_more)."""
+        return replace(self, inputs=self.inputs.with_columns(columns))
 
     def with_weights(self, weights: NDArray[np.float64]) -> TrainingSet:
         """Return the same pairs with other weights, shape (n,)."""

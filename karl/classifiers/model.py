@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,10 @@ class Model(ABC):
     def probabilities(self, inputs: PairInputs) -> NDArray[np.float64]:
         """Return the mean of the members' class probabilities, shape (n, 3)."""
         return np.asarray(self.member_probabilities(inputs).mean(axis=0))
+
+    def diagnostics(self, inputs: PairInputs) -> Mapping[str, float]:
+        """Return figures about how it came to its probabilities of some pairs, by name."""
+        return {}
 
     @abstractmethod
     def save(self, folder: Path) -> None:

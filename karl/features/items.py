@@ -38,7 +38,7 @@ class Items:
     categories: ItemCategories
     log_price: NDArray[np.float32] | None = None
     catalogue: Catalogue | None = None
-    memo: Memo[Any] = field(default_factory=Memo, repr=False)
+    memo: Memo[Any] = field(default_factory=lambda: Memo(64), repr=False)
 
     def __len__(self) -> int:
         return len(self.vectors.values)

@@ -42,7 +42,7 @@ def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[
     The files written, which are returned, hold what was predicted for every pair; and scores by
     evaluation set, diversity and how many rows it was taken from, counts of labels, usage so far.
     """
-    model = artefacts.read(model_of(experiment.classifier), number)
+    model = artefacts.read(model_of(experiment.learner), number)
     predict = experiment.predictor(model)
     sets = experiment.sets.evaluation
     predicted = {name: predict(pairs.items).mean(axis=0) for name, pairs in sets.items()}

@@ -52,7 +52,7 @@ def _ballots(experiment: Experiment, artefacts: Artefacts, number: int) -> Ballo
     ballots = artefacts.ballots(number)
 
     def predict() -> NDArray[np.float64]:
-        model = artefacts.read(model_of(experiment.classifier), number - 1)
+        model = artefacts.read(model_of(experiment.learner), number - 1)
         return np.asarray(experiment.predictor(model)(ballots.pairs).mean(axis=0))
 
     gold = None

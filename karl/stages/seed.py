@@ -23,12 +23,12 @@ def seed(experiment: Experiment, artefacts: Artefacts, number: int = SEED_ROUND)
     parameters = _tuned(experiment)
     written = artefacts.write(HYPERPARAMETERS, number, parameters)
     model = experiment.fit(experiment.training_set(Accepted.none()), parameters, number)
-    return [*written, *artefacts.write(model_of(experiment.classifier), number, model)]
+    return [*written, *artefacts.write(model_of(experiment.learner), number, model)]
 
 
 def _tuned(experiment: Experiment) -> Parameters:
     """Return tuned hyperparameters, searched once for all experiments that share them."""
-    classifier = experiment.classifier
+    classifier = experiment.learner
     if classifier.tuning is None:
         return {}
     question = {

@@ -52,7 +52,7 @@ def write_selected(
 def candidate_pool(experiment: Experiment, artefacts: Artefacts, number: int) -> Pool:
     """Return a round's candidates, as the sampler sees them."""
     candidates = experiment.propose(artefacts.asked(number - 1), number)
-    model = artefacts.read(model_of(experiment.classifier), number - 1)
+    model = artefacts.read(model_of(experiment.learner), number - 1)
     return experiment.pool(
         candidates,
         number,

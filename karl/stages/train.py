@@ -15,4 +15,4 @@ def train(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pat
     """Fit a round's model with the hyperparameters of the seed stage; return its files."""
     pairs = experiment.training_set(artefacts.accepted(number))
     model = experiment.fit(pairs, artefacts.read(HYPERPARAMETERS, SEED_ROUND), number)
-    return artefacts.write(model_of(experiment.classifier), number, model)
+    return artefacts.write(model_of(experiment.learner), number, model)

@@ -15,8 +15,8 @@ import yaml
 
 from karl.config.build import GROUPS, TRACKING
 from karl.config.compose import GROUPS_KEY, differences
-from karl.config.folders import read_yaml
 from karl.config.former import in_present_terms
+from karl.config.targets import read_yaml
 from karl.datasets import Dataset
 from karl.errors import ConfigError, UsageError
 from karl.experiments import Experiment

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, Overrides, RunsDir
+from karl.cli.options import RUNS, ConfigDir, Overrides, RunsDir
 
 __all__ = ["config", "report", "status"]
-
-_RUNS = Path("runs")
 
 
 def status(
@@ -19,7 +17,7 @@ def status(
         str | None,
         typer.Argument(metavar="[SWEEP]", help="List the jobs of a sweep.", show_default=False),
     ] = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
 ) -> None:
     """List the runs and sweeps, or the jobs of a sweep: how far each one is."""
     from karl.cli.overview import jobs_table, problems_of, runs_table
@@ -58,7 +56,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Compare strategies over folds and seeds: tables, figures and a page that holds them all.

@@ -20,8 +20,7 @@ from rich.progress import (
 from karl.llm import account
 from karl.reports.numbers import score, set_name
 from karl.runs.directory import Run
-from karl.runs.loop import Step
-from karl.runs.metrics import metrics_rows
+from karl.runs.loop import Step, metrics_rows
 from karl.stages.kinds import SEED_ROUND
 
 __all__ = ["Display", "open_display"]
@@ -50,13 +49,7 @@ def open_display() -> Iterator[Display]:
 
 
 class Display:
-    """Moves bars on a terminal; elsewhere, as in CI, prints a line now and then.
-
-    Parameters
-    ----------
-    progress : Progress
-    console : Console
-    """
+    """Moves bars on a terminal; elsewhere, as in CI, prints a line now and then."""
 
     def __init__(self, progress: Progress, console: Console) -> None:
         self._progress, self._console = progress, console

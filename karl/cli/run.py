@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,21 +36,21 @@ def run(
 
     karl run data=fbl llm=replay cards=recorded --name fbl-cards
     """
-    from karl.cli.progress import open_display
     from karl.errors import BudgetExhausted
     from karl.runs.loop import End, run_to_end
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir)
+    with (
+        _opened(overrides, name, runs_dir, config_dir) as (display, opened),
         # The report is drawn before tracking ends, which uploads it.
-        with tracked(opened, display.follow(opened)) as observer:
-            try:
-                end = run_to_end(opened, observer)
-            except BudgetExhausted:
-                _show_results(display, opened)
-                raise
+        tracked(opened, display.follow(opened)) as observer,
+    ):
+        try:
+            end = run_to_end(opened, observer)
+        except BudgetExhausted:
             _show_results(display, opened)
+            raise
+        _show_results(display, opened)
     if end is not End.ROUNDS:
         typer.echo(f"The run has ended early: {end.value}.")
 
@@ -61,18 +62,18 @@ def one_round(
     config_dir: ConfigDir = None,
 ) -> None:
     """Do one round of a run: what is left of the current one, or the next."""
-    from karl.cli.progress import open_display
     from karl.runs.loop import run_round
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir)
-        with tracked(opened, display.follow(opened)) as observer:
-            end = run_round(opened, observer)
-            if end is not None:
-                display.stand_aside()
-                typer.echo(f"Nothing to do: {end.value}.")
-            _show_results(display, opened)
+    with (
+        _opened(overrides, name, runs_dir, config_dir) as (display, opened),
+        tracked(opened, display.follow(opened)) as observer,
+    ):
+        end = run_round(opened, observer)
+        if end is not None:
+            display.stand_aside()
+            typer.echo(f"Nothing to do: {end.value}.")
+        _show_results(display, opened)
 
 
 def _stage_command(stage: str, told: str) -> Callable[..., None]:
@@ -130,15 +131,14 @@ def _do_stage(
     config_dir: Path | None,
     gold: int | None = None,
 ) -> None:
-    from karl.cli.progress import open_display
-    from karl.cli.show import show_quality
     from karl.runs.loop import End, Step, next_step, run_stage
-    from karl.runs.quality import measure
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir, stage)
+    with _opened(overrides, name, runs_dir, config_dir, stage) as (display, opened):
         if gold is not None:
+            from karl.cli.show import show_quality
+            from karl.runs.quality import measure
+
             measure(opened, gold)
             display.stand_aside()
             show_quality(opened)
@@ -156,26 +156,28 @@ def _do_stage(
             typer.echo(f"Nothing to do: next is stage '{outcome.stage}' of round {outcome.round}.")
 
 
-def _open(
-    display: Display,
+@contextmanager
+def _opened(
     overrides: list[str] | None,
     name: str | None,
     runs_dir: Path,
     config_dir: Path | None,
     stage: str | None = None,
-) -> Run:
+) -> Iterator[tuple[Display, Run]]:
     """Open a run by its name or its configuration (see `find_run`), check both, and make it."""
+    from karl.cli.progress import open_display
     from karl.sweeps.opening import find_run
     from karl.tracking import tracker_of
 
-    opened = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)
-    tracker_of(opened).check()
-    opened.prepare(seed_only=stage == "seed")
-    return opened
+    with open_display() as display:
+        opened = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)
+        tracker_of(opened).check()
+        opened.prepare(seed_only=stage == "seed")
+        yield display, opened
 
 
 def _show_results(display: Display, opened: Run) -> None:
-    from karl.cli.show import show_run
+    from karl.cli.show import show_run  # draws: imported only here, as it takes its time
 
     display.stand_aside()
     show_run(opened)

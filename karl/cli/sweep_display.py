@@ -1,12 +1,14 @@
-"""What `karl sweep` shows: a live table of its jobs, and a summary at the end."""
+"""What `karl sweep` and `karl tune` show: a live table of jobs, and a summary at the end."""
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -16,17 +18,27 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from karl.cli.printing import print_lines
+from karl.cli.printing import print_lines, print_table
 from karl.errors import KarlError
+from karl.reports.table import Column
+from karl.reports.table import Table as ReportTable
 from karl.sweeps.directory import JobStatus, Sweep
+from karl.sweeps.plan import SEARCH_FILE
+from karl.sweeps.tune import Search, Trial
 
-__all__ = ["SweepDisplay", "open_sweep_display", "print_summary"]
+__all__ = ["SweepDisplay", "open_sweep_display", "print_best", "print_summary", "trial_line"]
 
 _EVERY_S: Final = 1.0
 # Where there is no terminal a line is printed this often.
 _LINE_EVERY_S: Final = 30.0
 _MOST_JOBS: Final = 12
 _STATES: Final = ("done", "running", "waiting", "budget", "failed")
+_MOST_TRIALS: Final = 5
+_TRIAL: Final = (
+    Column("trial", "trial"),
+    Column("score", "score", "{:.4f}".format),
+    Column("values", "values", right=False),
+)
 
 
 @contextmanager
@@ -40,12 +52,7 @@ def open_sweep_display() -> Iterator[SweepDisplay]:
 
 
 class SweepDisplay:
-    """Looks at the runs' folders now and then, whoever works on them.
-
-    Parameters
-    ----------
-    console : Console
-    """
+    """Looks at the runs' folders now and then, whoever works on them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -108,6 +115,28 @@ def print_summary(sweep: Sweep) -> None:
         f"Runs:   {sweep.folder}",
         f"Report: karl report {sweep.folder.name}",
     )
+
+
+def trial_line(trial: Trial) -> str:
+    """Tell of a trial that has ended."""
+    told = f"failed: {trial.problem}" if trial.score is None else f"{trial.score:.4f}"
+    return f"trial {trial.number}: {' '.join(trial.overrides)}  {told}"
+
+
+def print_best(search: Search, trials: Sequence[Trial], folder: Path) -> None:
+    """Print the best trials and the command that uses the best values."""
+    ranked = sorted(
+        (trial for trial in trials if trial.score is not None),
+        key=lambda trial: (-(trial.score or 0), trial.number),
+    )
+    rows = [
+        {"trial": trial.number, "score": trial.score, "values": " ".join(trial.overrides)}
+        for trial in ranked[:_MOST_TRIALS]
+    ]
+    print_table(ReportTable("trials", search.judged_by, "", rows, _TRIAL))
+    own = [] if search.config_dir is None else ["--config-dir", str(search.config_dir)]
+    best = shlex.join([*search.fixed, *ranked[0].overrides, *own])
+    print_lines(f"Best:   karl run {best}", f"Trials: {folder / SEARCH_FILE}")
 
 
 def _counted(jobs: Sequence[JobStatus]) -> str:

@@ -18,18 +18,9 @@ _ROUNDS: Final = "budget.rounds"
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One run of a sweep.
+    """One run of a sweep: the name of its folder, and its configuration.
 
-    Parameters
-    ----------
-    name : str
-        Of its folder: the data, the sampler and a hash of the configuration.
-    overrides : tuple of str
-        All that it was given, with one value each.
-    own : tuple of str
-        Those of them that differ between the jobs.
-    config : dict
-        Composed of them.
+    It is composed of `overrides` with one value each; its `own` differ between the jobs.
     """
 
     name: str
@@ -49,21 +40,10 @@ def divide(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def expand(overrides: Sequence[str], config_dir: Path | None = None) -> list[Job]:
-    """Return the jobs of a sweep, each once.
+    """Return the jobs of a sweep, each once; see `combinations`.
 
-    Parameters
-    ----------
-    overrides : sequence of str
-        Of the experiment. Several values, as in `sampler=random,margin` and
-        `split.fold=range(0,5)`, are combined with those of all others. Values that
-        an option of the group `experiment` has under `hydra.sweeper.params` count
-        where none are given.
-
-    Raises
-    ------
-    ConfigError
-        If a job's configuration cannot be composed; it names the job. Whether its
-        values are valid is found out when the sweep is checked.
+    A ConfigError names a job whose configuration cannot be composed. Whether its values are
+    valid is found out when the sweep is checked.
     """
     swept, all_overrides = combinations(overrides, config_dir)
     if _ROUNDS in swept:

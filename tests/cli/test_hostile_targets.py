@@ -21,8 +21,8 @@ import torch
 import yaml
 from cli.small_shop import Answer, done, karl, settings
 
-from karl.sweeps.job import finish_run
-from karl.sweeps.outcome import Outcome
+from karl.sweeps.directory import Outcome
+from karl.sweeps.launch import finish_run
 
 Config = dict[str, Any]
 

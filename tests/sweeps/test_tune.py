@@ -16,7 +16,7 @@ from karl.datasets import Dataset
 from karl.datasets.splits import IdOodSplit, IdSplit
 from karl.datasets.validation import ValidationSplit
 from karl.errors import ConfigError
-from karl.sweeps.space import search_space
+from karl.sweeps.tune import search_space
 
 FOLDER = Path("runs/search")
 SEARCH = ("classifier.n_members=range(2,9,2)", "features=symmetric,relative", "--folds", "2")

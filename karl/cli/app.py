@@ -28,9 +28,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command()(run.run)
-for stage in ("seed", "select", "label", "train", "evaluate"):
-    app.command(stage)(getattr(run, stage))
+for name in ("run", "seed", "select", "label", "train", "evaluate"):
+    app.command(name)(getattr(run, name))
 app.command("round")(run.one_round)
 app.command()(sweep.sweep)
 app.command()(sweep.tune)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from karl.config.compose import compose_config
 from karl.config.former import first_named
 from karl.files import hash_json, read_json, write_json
 from karl.runs.directory import CONFIG_FILE, Run, held, there_is_none
-from karl.sweeps.expand import Job
 from karl.sweeps.opening import SWEEP_FILE, is_sweep
 from karl.version import __version__
 
@@ -116,18 +113,7 @@ class Sweep:
         jobs = [{"run": name, "overrides": list(own)} for name, own in self.jobs.items()]
         write_json(self.folder / SWEEP_FILE, {"karl": self.karl, "jobs": jobs})
 
-    def resumed(self, changes: Sequence[str], config_dir: Path | None) -> list[Job]:
-        """Return the jobs as they were, but for overrides of limits that are given anew."""
-        jobs = []
-        for name, overrides in self.jobs.items():
-            if self._is_made(name):
-                config = Run.load(self.folder / name, changes, config_dir=config_dir).config
-            else:
-                config = compose_config([*overrides, *changes], config_dir)
-            jobs.append(Job(name, overrides, (), config))
-        return jobs
-
-    def _is_made(self, name: str) -> bool:
+    def is_made(self, name: str) -> bool:
         """Whether a job's run was made; a sweep may have been killed before that."""
         return (self.folder / name / CONFIG_FILE).exists()
 
@@ -144,12 +130,12 @@ class Sweep:
         return [
             self.folder / job.name
             for job in self.status()
-            if job.outcome.state != "done" and self._is_made(job.name)
+            if job.outcome.state != "done" and self.is_made(job.name)
         ]
 
     def _status(self, name: str, overrides: tuple[str, ...]) -> JobStatus:
         if name not in self._runs:
-            if not self._is_made(name):
+            if not self.is_made(name):
                 return JobStatus(name, overrides, Outcome("waiting", ""), 0, 1)
             self._runs[name] = Run.load(self.folder / name)
         run = self._runs[name]

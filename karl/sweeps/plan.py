@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from karl.config.compose import combinations, compose_config
 from karl.datasets import Dataset
-from karl.errors import BudgetExhausted, KarlError, UsageError
+from karl.errors import BudgetExhausted, ConfigError, KarlError, UsageError
 from karl.files import hash_json
 from karl.memo import Memo
-from karl.runs.changes import may_change
+from karl.runs.changes import default_name, may_change
 from karl.runs.directory import CONFIG_FILE, Run
 from karl.runs.manifest import Manifest, check_version
 from karl.sweeps.directory import Outcome, Sweep
-from karl.sweeps.expand import Job, divide, expand
 from karl.sweeps.launch import LauncherError, check_launcher, launch
 from karl.sweeps.opening import is_sweep, sweep_folder
 from karl.tracking import tracker_of
 
-__all__ = ["SEARCH_FILE", "Plan", "carry_out_sweep", "plan_sweep"]
+__all__ = ["SEARCH_FILE", "Job", "Plan", "carry_out_sweep", "divide", "expand", "plan_sweep"]
 
 SEARCH_FILE: Final = "tune.json"
 """The file that makes a sweep a search for values, whose runs are judged on validation pairs."""
+
+_ROUNDS: Final = "budget.rounds"
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run of a sweep: the name of its folder, and its configuration.
+
+    It is composed of `overrides` with one value each; its `own` differ between the jobs.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    own: tuple[str, ...]
+    config: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -82,8 +98,11 @@ class Plan:
             where = folder / job.name
             run = Run(where, job.config, among=folder.parent, config_dir=config_dir, memo=memo)
             if job.name not in before or Outcome.of(run).state != "done":
+                with _naming(job.own):
+                    tracker_of(run).check()
+                    manifest = run.examine()
                 # A copy, for the run that was examined holds on to its data.
-                to_make.append((replace(run, memo=Memo()), _examined(run, job)))
+                to_make.append((replace(run, memo=Memo()), manifest))
         told(len(jobs), len(jobs))
         sweep = Sweep(folder, before | {job.name: job.overrides for job in jobs})
         return cls(sweep, to_make, of_hydra, config_dir)
@@ -120,15 +139,6 @@ class Plan:
                 launch(folders, self.sweep.folder, self.of_hydra, self.config_dir)
 
 
-def _examined(run: Run, job: Job) -> Manifest:
-    try:
-        tracker_of(run).check()
-        return run.examine()
-    except KarlError as error:
-        message = f"{' '.join(job.own)}:\n{error.message}" if job.own else error.message
-        raise type(error)(message, hint=error.hint) from error
-
-
 def plan_sweep(
     overrides: Sequence[str],
     name: str | None,
@@ -159,13 +169,67 @@ def _jobs(folder: Path, own: Sequence[str], config_dir: Path | None) -> list[Job
         )
     goes_on = all(map(may_change, own)) and not any("," in item for item in own)
     if is_sweep(folder) and goes_on:
-        return Sweep.load(folder).resumed(own, config_dir)
+        return _resumed(Sweep.load(folder), own, config_dir)
     if not own:
         raise UsageError(
             "nothing is varied",
             hint="Such as: karl sweep sampler=random,margin,qbc seed=1,2,3 --name first",
         )
     return expand(own, config_dir)
+
+
+def _resumed(sweep: Sweep, changes: Sequence[str], config_dir: Path | None) -> list[Job]:
+    """Return the jobs as they were, but for overrides of limits that are given anew."""
+    jobs = []
+    for name, overrides in sweep.jobs.items():
+        if sweep.is_made(name):
+            config = Run.load(sweep.folder / name, changes, config_dir=config_dir).config
+        else:
+            config = compose_config([*overrides, *changes], config_dir)
+        jobs.append(Job(name, overrides, (), config))
+    return jobs
+
+
+def divide(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Divide overrides into those of the experiment and those of Hydra itself.
+
+    The latter, such as `hydra/launcher=joblib`, say where jobs are carried out
+    and not what they do: they are no part of a run's configuration.
+    """
+    of_hydra = [item for item in overrides if item.lstrip("+~").startswith(("hydra/", "hydra."))]
+    return [item for item in overrides if item not in of_hydra], of_hydra
+
+
+def expand(overrides: Sequence[str], config_dir: Path | None = None) -> list[Job]:
+    """Return the jobs of a sweep, each once; see `combinations`.
+
+    A ConfigError names a job whose configuration cannot be composed. Whether its values are
+    valid is found out when the sweep is checked.
+    """
+    swept, all_overrides = combinations(overrides, config_dir)
+    if _ROUNDS in swept:
+        raise ConfigError(
+            f"{_ROUNDS} has several values, but a short run is the beginning of a longer one",
+            hint="Give the highest; the report shows every round.",
+        )
+    jobs: dict[str, Job] = {}
+    for of_job in all_overrides:
+        own = tuple(item for item in of_job if item.partition("=")[0] in swept)
+        with _naming(own):
+            config = compose_config(of_job, config_dir)
+        name = default_name(config, distinguish=swept)
+        jobs.setdefault(name, Job(name, tuple(of_job), own, config))
+    return list(jobs.values())
+
+
+@contextmanager
+def _naming(own: Sequence[str]) -> Iterator[None]:
+    """Have an error say which job it is of."""
+    try:
+        yield
+    except KarlError as error:
+        message = f"{' '.join(own)}:\n{error.message}" if own else error.message
+        raise type(error)(message, hint=error.hint) from error
 
 
 def carry_out_sweep(plan: Plan, begun: Callable[[Sweep], None]) -> KarlError | None:

@@ -28,9 +28,8 @@ from karl.runs.changes import default_name
 from karl.runs.directory import Run
 from karl.seeds import derive_seed
 from karl.sweeps.directory import Sweep
-from karl.sweeps.expand import Job, divide
 from karl.sweeps.launch import check_launcher
-from karl.sweeps.plan import SEARCH_FILE, Plan
+from karl.sweeps.plan import SEARCH_FILE, Job, Plan, divide
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

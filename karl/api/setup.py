@@ -165,4 +165,4 @@ def _in_memory(
     more = objects | {GROUPS_KEY: config[GROUPS_KEY] | named}
     # A name of its own, so that its budget is not that of the experiments before it.
     payer = f"python-{uuid4().hex}"
-    return MemoryRun(make_experiment(config, payer, runs, config_dir=config_dir, **more))
+    return MemoryRun(make_experiment(config, payer, runs, config_dir, **more))

@@ -94,8 +94,8 @@ class Display:
         if step.stage != "evaluate":
             return
         rows = [row for row in metrics_rows(self._run) if row.round == step.round]
-        scores = "  ".join(f"{set_name(row.eval_set)} {score(row.macro_f1)}" for row in rows)
-        line = f"{rows[0].n_llm:,} LLM labels  {scores}"
+        scores = (f"{set_name(row.eval_set)} {score(row.macro_f1)}" for row in rows)
+        line = "  ".join([f"{rows[0].n_llm:,} LLM labels", *scores])
         self._progress.update(self._task, facts=line)
         if not self._console.is_terminal:
             self._console.print(f"{self._place(step)}: {line}", highlight=False)

@@ -55,8 +55,7 @@ class Run:
         How long to wait for another process that works on the run; negative: until
         it is done.
     among : Path, optional
-        The folder of all runs, where they share their votes; the one that the run's own
-        folder is in when left out.
+        The folder of all runs, where they share their votes; by default the one above.
     memo : Memo
         Data sets that were read; handed in, it is shared between runs.
     config_dir : Path, optional
@@ -104,14 +103,8 @@ class Run:
     def experiment(self) -> Experiment:
         """The experiment that the run carries out; see `check_version`."""
         self._check_version()
-        return make_experiment(
-            self.config,
-            self.name,
-            self.runs,
-            config_dir=self.config_dir,
-            watch=self.watch,
-            memo=self.memo,
-        )
+        config_dir, watch = self.config_dir, self.watch
+        return make_experiment(self.config, self.name, self.runs, config_dir, watch, memo=self.memo)
 
     @cached_property
     def artefacts(self) -> InFolder:
@@ -164,13 +157,8 @@ class Run:
     def prepare(self, *, seed_only: bool = False) -> None:
         """Make the folder, or check that it holds the same experiment.
 
-        Everything that can be wrong with configuration and data is found here,
-        before anything is written.
-
-        Parameters
-        ----------
-        seed_only : bool
-            Leave unchecked what only rounds need, such as the annotator.
+        Everything that can be wrong with configuration and data is found here, before
+        anything is written; with `seed_only` all but what rounds need, such as the annotator.
 
         Raises
         ------
@@ -187,27 +175,22 @@ class Run:
             self._write_metrics()
 
     def examine(self, *, seed_only: bool = False) -> Manifest:
-        """Find out what can be wrong, and write nothing; see `prepare`.
-
-        The manifest is that of the run as it would be made now.
-        """
+        """Find out what can be wrong, and write nothing: the manifest of a run made now."""
         self._check_version()  # before its keys are compared: it may have had others
         if self.exists:
             self._check_config()
         annotates = self.experiment.budget.rounds > 0 and not (seed_only or self._is_complete)
         if annotates:
             self.experiment.llm.check()  # before cards are paid for
-        manifest = Manifest(
+        return Manifest(
             name=self.name,
             config_sha256=fixed_hash(self.config),
             data_sha256=self.experiment.data_hash,
             seed=self.experiment.seed,
             choices={k: v for k, v in self.experiment.choices.items() if k != TRACKING},
             same_everywhere=self.experiment.same_everywhere,
+            prompt_sha256=self.experiment.check().prompt if annotates else None,
         )
-        if annotates:
-            manifest = replace(manifest, prompt_sha256=self.experiment.check().prompt)
-        return manifest
 
     def settle(self, manifest: Manifest) -> None:
         """Make the folder of a run that was examined; see `prepare`."""
@@ -263,26 +246,26 @@ class Run:
                 f"the data of the run '{self.name}' have changed since it was started",
                 hint="Restore the data files, or choose another --name.",
             )
-        if None not in (manifest.prompt_sha256, now.prompt_sha256):
-            if manifest.prompt_sha256 != now.prompt_sha256:
-                raise ConfigError(
-                    f"the prompt of the run '{self.name}' has changed since it was started",
-                    hint="Restore the template, or choose another --name.",
-                )
-        elif now.prompt_sha256 is not None:  # a run that began with the seed alone
-            manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
+        prompt = manifest.prompt_sha256 or now.prompt_sha256  # a seed alone has none yet
+        if now.prompt_sha256 not in (None, prompt):
+            raise ConfigError(
+                f"the prompt of the run '{self.name}' has changed since it was started",
+                hint="Restore the template, or choose another --name.",
+            )
         manifest.verify(self.folder)
-        if not self._is_complete:  # else nothing more is computed
-            self._tell_of_another_machine(manifest.machines, now.machines)
-            manifest = manifest.on(now.machines[-1])
+        manifest = replace(manifest, prompt_sha256=prompt)
+        (here,) = now.machines
+        if not self._is_complete and here not in manifest.machines[-1:]:
+            self._tell_of_another_machine(manifest.machines, here)
+            manifest = replace(manifest, machines=[*manifest.machines, here])
         manifest.write(self._manifest_file)
 
-    def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
-        if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):
+    def _tell_of_another_machine(self, before: list[Machine], here: Machine) -> None:
+        if before and (before[-1].processor, before[-1].blas) != (here.processor, here.blas):
             _log.warning(
                 "karl: the run '%s' was worked on with %s (%s) before and goes on with %s (%s); %s",
                 self.name,
-                *(before[-1].processor, before[-1].blas, now[-1].processor, now[-1].blas),
+                *(before[-1].processor, before[-1].blas, here.processor, here.blas),
                 "its figures do not depend on that"
                 if self.experiment.same_everywhere
                 else "figures of its classifier or encoder may depend on that",
@@ -293,7 +276,6 @@ def make_experiment(
     config: dict[str, Any],
     payer: str,
     runs: Path,
-    *,
     config_dir: Path | None = None,
     watch: Watch = silent,
     **more: Any,

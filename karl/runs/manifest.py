@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -75,12 +75,6 @@ class Manifest:
     def write(self, path: Path) -> None:
         """Write the manifest atomically."""
         write_json(path, asdict(self))
-
-    def on(self, machine: Machine) -> Manifest:
-        """Return the manifest with one more machine, unless it is the last one."""
-        if self.machines and self.machines[-1] == machine:
-            return self
-        return replace(self, machines=[*self.machines, machine])
 
     def done(self, stage: str, number: int) -> bool:
         """Whether a stage of a round is done."""

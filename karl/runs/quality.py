@@ -72,7 +72,7 @@ def compare_annotators(
     for name, of_annotator in _by_annotator(overrides).items():
         config = compose_config(of_annotator, config_dir)
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
-        experiments[name] = make_experiment(config, payer, runs, config_dir=config_dir, watch=watch)
+        experiments[name] = make_experiment(config, payer, runs, config_dir, watch)
     for experiment in experiments.values():  # before anything is paid for
         experiment.llm.check()
     for experiment in experiments.values():

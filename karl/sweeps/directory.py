@@ -79,19 +79,11 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A folder of runs that are compared.
-
-    Parameters
-    ----------
-    jobs : dict of str to tuple of str
-        The overrides of each run, by its name.
-    karl : str
-        The version that launched jobs last.
-    """
+    """A folder of runs that are compared."""
 
     folder: Path
-    jobs: dict[str, tuple[str, ...]]
-    karl: str = __version__
+    jobs: dict[str, tuple[str, ...]]  # the overrides of each run, by its name
+    karl: str = __version__  # launched jobs last
     # Runs whose configuration was read, which takes longer than all that changes.
     _runs: dict[str, Run] = field(default_factory=dict, repr=False, compare=False)
 

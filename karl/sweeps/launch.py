@@ -69,8 +69,6 @@ def launch(
 
     Raises
     ------
-    ConfigError
-        If Hydra does not know one of the overrides.
     LauncherError
         If the launcher itself fails, not one of the runs.
     """

@@ -44,19 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs that were checked and are ready to be made.
-
-    Parameters
-    ----------
-    sweep : Sweep
-        With these jobs, and those that it had.
-    to_make : list of (Run, Manifest)
-        The runs of those that are not done.
-    of_hydra : sequence of str
-        Overrides of Hydra itself: how they are launched.
-    config_dir : Path, optional
-        With groups of the user's own.
-    """
+    """A sweep whose jobs were checked, those that are `to_make`, and how they are launched."""
 
     sweep: Sweep
     to_make: list[tuple[Run, Manifest]]
@@ -72,17 +60,11 @@ class Plan:
         config_dir: Path | None = None,
         told: Callable[[int, int], None] = lambda done, total: None,
     ) -> Plan:
-        """Check all jobs of the sweep in a folder before any is made; nothing is written.
+        """Check jobs of the sweep in a folder before any is made; nothing is written.
 
-        `told` is told how many of how many jobs are checked.
-
-        Raises
-        ------
-        UsageError
-            If the folder is one of a run, or of a sweep that another version made whose
-            figures this one does not give.
-        ConfigError, DataError
-            If a job cannot be carried out; the message names it.
+        Overrides `of_hydra` say how they are launched; `told` is told how many of how many are
+        checked. An error names the job that cannot be carried out; it is a UsageError if the
+        folder is one of a run, or of a sweep whose figures this version does not give.
         """
         if (folder / CONFIG_FILE).exists():
             raise UsageError(f"'{folder.name}' is a run, no sweep", hint="Choose another --name.")
@@ -121,8 +103,6 @@ class Plan:
 
         Raises
         ------
-        UsageError
-            If another process carries out the sweep.
         LauncherError
             If the launcher gave up; some runs may have ended.
         """

@@ -50,24 +50,12 @@ _HINT = (
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and how.
+    """What is searched, and how."""
 
-    Parameters
-    ----------
-    overrides : tuple of str
-        Of the experiment and of Hydra; those to be searched have an interval, a
-        range or several values.
-    n_trials : int
-    n_folds : int
-        Inner folds of the training pairs; every trial is run on each.
-    metric : str
-        One of `METRICS`, on the inner fold after the last round.
-    """
-
-    overrides: tuple[str, ...]
+    overrides: tuple[str, ...]  # of the experiment and of Hydra, as for `search_space`
     n_trials: int
-    n_folds: int
-    metric: str = "macro_f1"
+    n_folds: int  # inner ones of the training pairs; every trial is run on each
+    metric: str  # one of `METRICS`, on the inner fold after the last round
     config_dir: Path | None = None
 
     @property
@@ -85,41 +73,20 @@ class Search:
         """Overrides of Hydra itself."""
         return divide(self.overrides)[1]
 
-    @property
-    def fixed(self) -> list[str]:
-        """Overrides that are common to all trials."""
-        return self._divided[0]
-
-    @property
-    def space(self) -> dict[str, BaseDistribution]:
-        """What is searched."""
-        return self._divided[1]
-
     @cached_property
-    def _divided(self) -> tuple[list[str], dict[str, BaseDistribution]]:
+    def space(self) -> tuple[list[str], dict[str, BaseDistribution]]:
+        """The overrides that all trials have in common, and what is searched."""
         return search_space(divide(self.overrides)[0])
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One choice of values.
+    """One choice of values."""
 
-    Parameters
-    ----------
-    number : int
-        From 0.
-    values : dict
-        By override key.
-    score : float, optional
-        Mean of the metric over the inner folds; None where the trial failed.
-    problem : str
-        Why it failed.
-    """
-
-    number: int
-    values: dict[str, Any]
-    score: float | None = None
-    problem: str = ""
+    number: int  # from 0
+    values: dict[str, Any]  # by override key
+    score: float | None = None  # mean of the metric over the inner folds; None: it failed
+    problem: str = ""  # why it failed
 
     @property
     def overrides(self) -> list[str]:
@@ -159,16 +126,17 @@ def tune(
 
     config_dir = search.config_dir
     check_launcher(search.of_hydra, config_dir)
-    seed = build(compose_config(search.fixed, config_dir), config_dir)["seed"]
-    for key, distribution in search.space.items():  # an unknown option is no trial's fault
+    fixed, space = search.space
+    seed = build(compose_config(fixed, config_dir), config_dir)["seed"]
+    for key, distribution in space.items():  # an option that there is not is no trial's fault
         for choice in getattr(distribution, "choices", ()):
-            compose_config([*search.fixed, f"{key}={choice}"], config_dir)
+            compose_config([*fixed, f"{key}={choice}"], config_dir)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize")
     trials: list[Trial] = []
     for number in range(search.n_trials):
         study.sampler = optuna.samplers.TPESampler(seed=derive_seed(seed, "trial", number))
-        asked = study.ask(dict(search.space))
+        asked = study.ask(dict(space))
         trial = _carry_out(search, folder, Trial(number, dict(asked.params)), begun)
         failed = optuna.trial.TrialState.FAIL if trial.score is None else None
         study.tell(asked, trial.score, failed)
@@ -200,7 +168,8 @@ def _carry_out(search: Search, folder: Path, trial: Trial, begun: Callable[[Swee
 
 def _jobs(search: Search, trial: Trial) -> list[Job]:
     """Return a run for each inner fold; evaluation sets are left out of all of them."""
-    config = compose_config([*search.fixed, *trial.overrides], search.config_dir)
+    fixed, _ = search.space
+    config = compose_config([*fixed, *trial.overrides], search.config_dir)
     jobs = []
     for fold in range(search.n_folds):
         inner = deepcopy(config)
@@ -213,7 +182,7 @@ def _jobs(search: Search, trial: Trial) -> list[Job]:
         }
         own = (*trial.overrides, f"split.fold={fold}")
         name = default_name(inner, distinguish=list(trial.values))
-        jobs.append(Job(name, (*search.fixed, *own), own, inner))
+        jobs.append(Job(name, (*fixed, *own), own, inner))
     return jobs
 
 
@@ -233,7 +202,7 @@ def _record(search: Search, trials: Sequence[Trial]) -> dict[str, Any]:
     return {
         "overrides": list(search.overrides),
         "metric": search.judged_by,
-        "space": {key: str(distribution) for key, distribution in search.space.items()},
+        "space": {key: str(distribution) for key, distribution in search.space[1].items()},
         "best": None if best is None else asdict(best),
         "trials": [asdict(trial) for trial in trials],
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from karl.errors import KarlError
-from karl.reports.metrics import read_metrics
+from karl.evaluation.record import read_metrics
 from karl.reports.numbers import count, score, set_name
 from karl.reports.table import Column, Table
 from karl.runs.directory import CONFIG_FILE, Run

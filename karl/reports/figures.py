@@ -16,8 +16,15 @@ from matplotlib.figure import Figure
 
 from karl.files import atomic_path
 from karl.labels import RELATION_NAMES
-from karl.reports.class_figures import classes_figure, confusion_counts, confusion_figure
-from karl.reports.curve_figures import MOST_BANDS, curve_figure, diversity_figure, run_figure
+from karl.reports.drawings import (
+    MOST_BANDS,
+    classes_figure,
+    confusion_counts,
+    confusion_figure,
+    curve_figure,
+    diversity_figure,
+    run_figure,
+)
 from karl.reports.numbers import count, money, score, set_name, share
 from karl.reports.study import Study
 from karl.reports.table import Table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,9 @@ _SCHEMA: Final = {
 def find_mistakes(
     predictions: Sequence[tuple[str, Path]], source: DatasetSource | None
 ) -> pl.DataFrame:
-    """Return the pairs that most runs of an arm got wrong, the most certain errors first.
+    """Return some pairs of each arm and evaluation set that most runs got wrong.
+
+    The most certain errors come first; for the columns see `Study.mistakes`.
 
     Parameters
     ----------
@@ -36,11 +39,6 @@ def find_mistakes(
     source : DatasetSource, optional
         Knows the items' titles; where it is missing or cannot be read, their ids stand for
         them.
-
-    Returns
-    -------
-    polars.DataFrame
-        See `Study.mistakes`; some for each arm and evaluation set.
     """
     tables = [
         pl.read_parquet(path).with_columns(arm=pl.lit(arm))
@@ -72,17 +70,12 @@ def find_mistakes(
 
 
 def _with_titles(pairs: pl.DataFrame, source: DatasetSource | None) -> pl.DataFrame:
-    by_id = {"item_id_1": "title_1", "item_id_2": "title_2"}
-    if source is None:
-        return pairs.rename(by_id)
-    try:
-        table = source.load().catalogue.table.select(ITEM_ID, TITLE)
-    except KarlError:  # the data have gone; the figures are none the worse
-        return pairs.rename(by_id)
-    for k in (1, 2):
-        titles = table.rename({ITEM_ID: f"item_id_{k}", TITLE: f"title_{k}"})
-        pairs = pairs.join(titles, on=f"item_id_{k}", how="left", maintain_order="left")
-        # Runs on other data have items that are not in this catalogue.
-        title = pl.col(f"title_{k}").fill_null(pl.col(f"item_id_{k}"))
-        pairs = pairs.with_columns(title)
-    return pairs
+    titles: dict[str, str] = {}
+    if source is not None:
+        # If the data have gone, the figures are none the worse.
+        with suppress(KarlError):
+            titles = dict(source.load().catalogue.table.select(ITEM_ID, TITLE).iter_rows())
+    # Runs on other data have items that are not in this catalogue.
+    return pairs.with_columns(
+        pl.col(f"item_id_{k}").replace(titles).alias(f"title_{k}") for k in (1, 2)
+    )

@@ -9,8 +9,9 @@ from reports.reading import curve, row, shown, tables, without
 from reports.studies import make_study
 
 from karl.errors import DataError
+from karl.reports.report import run_rows
 from karl.reports.study import Study
-from karl.reports.tables import run_rows, study_tables
+from karl.reports.tables import study_tables
 
 NAMES = [
     "outcome",

@@ -21,16 +21,9 @@ def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
     numbers of votes; with equal numbers this is the original measure
     (Fleiss, Psychological Bulletin 76, 1971).
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes 0 to `n_classes` - 1; negative where a vote is missing.
-
-    Returns
-    -------
-    float
-        1 is full agreement, 0 what chance gives; nan if no item has two
-        votes or all votes are the same class.
+    `votes`, shape (n, n_annotators), are classes 0 to `n_classes` - 1, negative where
+    one is missing. 1 is full agreement, 0 what chance gives; NaN if no item has two
+    votes or all votes are the same class.
     """
     counts = (votes[:, :, None] == np.arange(n_classes)).sum(axis=1)
     counts = counts[counts.sum(axis=1) >= 2]
@@ -51,15 +44,8 @@ def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
     of FBL2023, over all its rows. A pair of annotators is compared on the
     items that both answered.
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes from 0; negative where a vote is missing.
-
-    Returns
-    -------
-    float
-        From 0 to 1; nan if no two annotators share an item.
+    `votes`, shape (n, n_annotators), are classes from 0, negative where one is missing.
+    NaN if no two annotators share an item.
     """
     scores = []
     for one, other in combinations(votes.T, 2):
@@ -74,10 +60,8 @@ def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
 def unanimous(votes: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Return which items got the same vote from every annotator, shape (n,).
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes from 0; negative where a vote is missing, which is no agreement.
+    `votes`, shape (n, n_annotators), are classes from 0; one that is missing, which is
+    negative, is no agreement.
     """
     same: NDArray[np.bool_] = (votes == votes[:, :1]).all(axis=1) & (votes[:, 0] >= 0)
     return same

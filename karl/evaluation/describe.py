@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -135,11 +134,7 @@ def _describe_votes(votes: Votes) -> RecordedVotes:
 def _agreement(votes: NDArray[np.int8] | None, n_classes: int) -> Agreement:
     if votes is None:
         return Agreement(None, None)
-    return Agreement(_known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes)))
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return Agreement(fleiss_kappa(votes, n_classes), pairwise_macro_f1(votes))
 
 
 def _per_relation(relations: NDArray[np.int8]) -> dict[str, int]:

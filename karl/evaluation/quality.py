@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -182,8 +181,8 @@ def assess(
             N_RELATIONS,
         ),
         on_labels=_on_labels(gold, votes.codes[:, 0], accepted),
-        kappa_relations=_known(fleiss_kappa(relation_votes, N_RELATIONS)),
-        kappa_labels=_known(fleiss_kappa(_classes(votes.codes), N_LABELS)),
+        kappa_relations=fleiss_kappa(relation_votes, N_RELATIONS),
+        kappa_labels=fleiss_kappa(_classes(votes.codes), N_LABELS),
         unanimous_relations=_share(unanimous(relation_votes)) if several else None,
         unanimous_labels=_share(unanimous(_classes(votes.codes))) if several else None,
         invalid=float((votes.codes == NO_LABEL).mean()),
@@ -241,7 +240,7 @@ def _level(
         first_accuracy=first_accuracy,
         first_macro_f1=first_f1,
         confusion=tuple(map(tuple, counts.tolist())),
-        human_macro_f1=None if of_people is None else _known(pairwise_macro_f1(of_people)),
+        human_macro_f1=None if of_people is None else pairwise_macro_f1(of_people),
     )
 
 
@@ -279,7 +278,3 @@ def _classes(codes: NDArray[np.int8]) -> NDArray[np.int8]:
 
 def _share(which: NDArray[np.bool_]) -> float | None:
     return float(which.mean()) if which.size else None
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

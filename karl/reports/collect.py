@@ -159,12 +159,11 @@ def _labels(member: _Member) -> pl.DataFrame:
     for number, asked in votes.items():
         relations = _of_round(accepted[number], number)["relation"]
         codes = asked.select(pl.col("^vote_.*$").cast(pl.Int8)).to_numpy()
-        kappa = fleiss_kappa(codes - np.int8(1), N_LABELS)
         rows.append(
             {**member.head, "fold": first.fold, "seed": first.seed, "round": number}
             | {"asked": len(codes), "accepted": len(relations)}
             | {name: int((relations == name).sum()) for name in RELATION_NAMES}
-            | {"kappa": None if np.isnan(kappa) else kappa}
+            | {"kappa": fleiss_kappa(codes - np.int8(1), N_LABELS)}
         )
     return pl.DataFrame(rows, schema=_LABELS)
 

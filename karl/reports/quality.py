@@ -100,7 +100,7 @@ def quality_table(found: Mapping[str, Quality]) -> Table:
         "Quality of labels, measured on pairs with a human label",
         _NOTE + ("" if "swapped" in lacking else _SWAP_NOTE),
         rows,
-        (Column("annotator", "Annotator", right=False), *columns),
+        (Column("annotator", "", right=False), *columns),
         turned=True,
     )
 

@@ -16,7 +16,7 @@ from karl.evaluation.statistics import Interval
 from karl.files import atomic_path, write_text
 from karl.reports.numbers import UNKNOWN, count, set_name
 
-__all__ = ["ARM", "N_RUNS", "SET", "Column", "Line", "Table", "markdown_table"]
+__all__ = ["ARM", "N_RUNS", "SET", "Column", "Line", "Row", "Table", "markdown_table"]
 
 # What begins or ends something in Markdown: "<" does only before the name of an element,
 # "_" not inside a word.
@@ -101,7 +101,7 @@ class Table:
     def headings(self) -> Line:
         """What stands above the cells."""
         if self.turned:
-            return "", *map(self.columns[0].cell, self.rows)
+            return self.columns[0].heading, *map(self.columns[0].cell, self.rows)
         return tuple(column.heading for column in self.columns)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from karl.reports.scores import (
     worst_fold_table,
 )
 from karl.reports.study import Panel, Study
-from karl.reports.table import ARM, SET, Column, Table
+from karl.reports.table import ARM, SET, Column, Row, Table
 
 __all__ = ["best_arm", "study_tables"]
 
@@ -70,14 +71,14 @@ def study_tables(study: Study, targets: Mapping[str, float] | None = None) -> di
     return {table.name: table for table in tables if table.rows}
 
 
-def best_arm(outcome: Table, eval_set: str) -> dict[str, Any] | None:
+def best_arm(outcome: Table, eval_set: str) -> Row | None:
     """Return the row of the strategy with the highest mean macro-F1 at the last round.
 
     Of equals it is the first; None if nothing is known of the set at that round.
     """
-    of_set = outcome.frame.filter(pl.col("eval_set") == eval_set, pl.col("last").is_not_null())
-    place = of_set["last"].arg_max()
-    return None if place is None else of_set.row(place, named=True)
+    of_set = (row for row in outcome.rows if row["eval_set"] == eval_set)
+    known = (row for row in of_set if not math.isnan(row["last"].value))
+    return max(known, key=lambda row: float(row["last"].value), default=None)
 
 
 def _mistakes_table(study: Study, outcome: Table) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import rich.table
@@ -18,9 +19,6 @@ _LAYOUTS: Final = ((1, 2), (2, 2), (3, 2), (3, 1))
 # Characters of a word, such as a strategy's name, that are kept on one line.
 _LONG_WORD, _SHORT_WORD = 12, 8
 
-Heading = tuple[str, bool]
-"""With whether the cells below are aligned right."""
-
 
 def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
     """Lay out a table in a number of columns, if it can be.
@@ -29,39 +27,37 @@ def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
     bounds below the lower ones; rows are then set apart. A table that is too wide
     even so is turned round, if that helps.
     """
-    headings, lines = [*zip(table.headings, table.right, strict=True)], table.lines
-    tries = [(headings, lines, *layout, _LONG_WORD) for layout in _LAYOUTS]
+    tries = [(table, *layout, _LONG_WORD) for layout in _LAYOUTS]
     names = [line[0] for line in table.lines]
     if len(set(names)) == len(names) and not table.turned:
-        # The first column then names what is in the others.
-        turned = [headings[0], *((name, True) for name in names)]
-        columns = [*zip(table.headings, *table.lines, strict=True)][1:]
-        tries += [(turned, columns, *layout, _LONG_WORD) for layout in _LAYOUTS]
-    tries.append((headings, lines, *_LAYOUTS[-1], _SHORT_WORD))
-    for shown, cells, folds, gap, longest in tries:
-        folded = [
+        tries += [(replace(table, turned=True), *layout, _LONG_WORD) for layout in _LAYOUTS]
+    tries.append((table, *_LAYOUTS[-1], _SHORT_WORD))
+    for shown, folds, gap, longest in tries:
+        lines = [
             tuple(
                 _folded(cell, folds) if right else cell
-                for cell, (_, right) in zip(line, shown, strict=False)
+                for cell, right in zip(line, shown.right, strict=False)
             )
-            for line in cells
+            for line in shown.lines
         ]
-        widths = _widths(table, shown, folded, width - gap * (len(shown) - 1), longest)
+        room = width - gap * (len(shown.headings) - 1)
+        # Names of figures are kept whole like figures.
+        widths = _widths(shown, lines, room, longest, whole_names=table.turned)
+        leading = int(not table.turned and any("\n" in cell for line in lines for cell in line))
         if widths is not None:
-            return _laid_out(table, shown, folded, gap, widths)
-    return _laid_out(table, shown, folded, gap, [None] * len(shown))
+            return _laid_out(shown, lines, gap, widths, leading)
+    return _laid_out(table, lines, gap, [None] * len(table.headings), leading)
 
 
 def _widths(
-    table: Table, headings: Sequence[Heading], lines: Sequence[Line], room: int, longest: int
+    table: Table, lines: Sequence[Line], room: int, longest: int, *, whole_names: bool
 ) -> list[int] | None:
     """Return the widths at which no figure is broken, nor a word up to some length, if any."""
     widths, wanted = [], []
-    for n, (heading, right) in enumerate(headings):
+    for n, (heading, right) in enumerate(zip(table.headings, table.right, strict=True)):
         # Headings of rows take the room of all columns.
         cells = [line[n] for line in lines if len(line) > 1]
-        # Names of figures, in a turned table, are kept whole like figures.
-        whole = right or table.turned
+        whole = right or whole_names
         parts = [part for cell in cells for part in (cell.split("\n") if whole else cell.split())]
         widest = max(map(len, parts), default=0)
         word = max(map(len, heading.split()), default=0)
@@ -80,11 +76,7 @@ def _widths(
 
 
 def _laid_out(
-    table: Table,
-    headings: Sequence[Heading],
-    lines: Sequence[Line],
-    gap: int,
-    widths: Sequence[int | None],
+    table: Table, lines: Sequence[Line], gap: int, widths: Sequence[int | None], leading: int
 ) -> rich.table.Table:
     found = rich.table.Table(
         # Text, for in a plain string rich would take brackets for markup.
@@ -97,9 +89,9 @@ def _laid_out(
         padding=(0, gap - 1, 0, 0),
         pad_edge=False,
         show_edge=False,
-        leading=int(not table.turned and any("\n" in cell for line in lines for cell in line)),
+        leading=leading,
     )
-    for (heading, right), width in zip(headings, widths, strict=True):
+    for heading, right, width in zip(table.headings, table.right, widths, strict=True):
         found.add_column(
             Text(heading), justify="right" if right else "left", overflow="fold", width=width
         )

@@ -44,10 +44,13 @@ def rounds_table(study: Study) -> Table:
         for name in study.eval_sets
         for column in (
             Column(f"macro_f1_{name}", f"{set_name(name)} F1", score, unknown=""),
+            Column(f"f1_complementary_{name}", f"{set_name(name)} comp.", score, unknown=""),
             Column(f"gain_{name}", "Gain", change, unknown=""),
         )
     ]
     blank = {column.key: None for column in scores}
+    if len(study.eval_sets) > 2:  # a terminal has no room for a third column each
+        scores = [column for column in scores if not column.key.startswith("f1_")]
     of_round: dict[int, dict[str, Any]] = {}
     seeds: dict[str, float] = {}
     for found in study.metrics.sort("round", maintain_order=True).iter_rows(named=True):
@@ -55,13 +58,15 @@ def rounds_table(study: Study) -> Table:
         row = of_round.setdefault(number, {"round": number, **blank})
         gain = value - seeds.setdefault(eval_set, value)
         row |= {f"macro_f1_{eval_set}": value, f"gain_{eval_set}": gain if number else None}
+        row |= {f"f1_complementary_{eval_set}": found["f1_complementary"]}
         row |= {column.key: found[column.key] for column in _OF_ROUND}
     first = study.metrics.row(0, named=True)
     fold = [] if first["fold"] is None else [f"fold {first['fold']}"]
     run = ", ".join([f"{first['sampler']} sampling", first["llm"], *fold, f"seed {first['seed']}"])
     note = (
-        "Gain: macro-F1 less that of round 0, the seed. LLM labels (accepted), calls and USD are "
-        "totals up to the round; diversity is that of the training set."
+        "Gain: macro-F1 less that of round 0, the seed. Comp.: F1 of complementary. LLM labels "
+        "(accepted), calls and USD are totals up to the round; diversity is that of the training "
+        "set."
     )
     columns = (Column("round", "Round", count), *scores, *_OF_ROUND)
     return Table("rounds", f"Macro-F1 by round: {run}", note, list(of_round.values()), columns)
@@ -87,12 +92,13 @@ def outcome_table(panel: Panel) -> Table:
                 "best_round": best,
                 "best": panel.mean(scores[:, best]),
                 **_gains(panel, panel.last, start, end),
+                "f1_complementary": panel.mean(curve.until_last("f1_complementary")[:, -1]),
             }
         )
     note = (
-        f"Macro-F1, means over the runs. {panel.on_last} The best round is that of the highest "
-        f"mean up to there: its score, being picked, flatters a little. {_ON_GAINS} "
-        f"{panel.on_intervals}"
+        f"Macro-F1, means over the runs; comp. F1: that of complementary at the last round. "
+        f"{panel.on_last} The best round is that of the highest mean up to there: its score, "
+        f"being picked, flatters a little. {_ON_GAINS} {panel.on_intervals}"
     )
     columns = (
         SET,
@@ -100,6 +106,7 @@ def outcome_table(panel: Panel) -> Table:
         Column("runs", "Runs (folds × seeds)", _folds_and_seeds),
         _SEED,
         _LAST,
+        Column("f1_complementary", "Comp. F1", score),
         *_GAINS,
         Column("best", "Best round", score),
         Column("best_round", "Best at", count),

@@ -17,7 +17,7 @@ __all__ = ["terminal_table"]
 # Lines that an interval takes, and blanks between columns, the roomiest layout first.
 _LAYOUTS: Final = ((1, 2), (2, 2), (3, 2), (3, 1))
 # Characters of a word, such as a strategy's name, that are kept on one line.
-_LONG_WORD, _SHORT_WORD = 12, 8
+_LONG_WORD, _SHORT_WORDS = 12, (8, 4)
 
 
 def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
@@ -31,7 +31,7 @@ def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
     names = [line[0] for line in table.lines]
     if len(set(names)) == len(names) and not table.turned:
         tries += [(replace(table, turned=True), *layout, _LONG_WORD) for layout in _LAYOUTS]
-    tries.append((table, *_LAYOUTS[-1], _SHORT_WORD))
+    tries += [(table, *_LAYOUTS[-1], longest) for longest in _SHORT_WORDS]
     for shown, folds, gap, longest in tries:
         lines = [
             tuple(

@@ -58,7 +58,11 @@ class MetricsRow:
         ValueError
             If a number other than `diversity` is not finite.
         """
-        values = {name: _plain(kind, getattr(self, name)) for name, kind in _KINDS.items()}
+        # NumPy scalars, and integers in float fields, become what JSON shall hold.
+        values = {
+            name: None if getattr(self, name) is None else _TYPES[kind](getattr(self, name))
+            for name, kind in _KINDS.items()
+        }
         if math.isnan(self.diversity):
             values["diversity"] = None
         return json.dumps(values, ensure_ascii=False, allow_nan=False)
@@ -84,26 +88,18 @@ class MetricsRow:
         return cls(**{name: _checked(name, kind, values[name]) for name, kind in _KINDS.items()})
 
 
-# Type of each field as its annotation has it: "int", "float", "str" or "int | None".
+_TYPES: dict[str, type] = {"int": int, "int | None": int, "float": float, "str": str}
+# Type of each field as its annotation has it, a key of `_TYPES`.
 _KINDS: dict[str, str] = {field.name: str(field.type) for field in fields(MetricsRow)}
-
-
-def _plain(kind: str, value: Any) -> Any:
-    """Turn NumPy scalars, and integers in float fields, into what JSON shall hold."""
-    if kind == "float":
-        return float(value)
-    if kind == "str" or value is None:
-        return value
-    return int(value)
 
 
 def _checked(name: str, kind: str, value: Any) -> Any:
     if kind == "int | None" and value is None:
         return None
-    expected = {"float": int | float, "str": str}.get(kind, int)
+    expected = int | float if kind == "float" else _TYPES[kind]
     if not isinstance(value, expected) or isinstance(value, bool):
         raise ValueError(f"{name} must be {kind}, got {value!r}")
-    return float(value) if kind == "float" else value
+    return _TYPES[kind](value)
 
 
 def read_metrics(path: Path) -> list[MetricsRow]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,12 +14,12 @@ import yaml
 
 from karl.config.build import build_strategy
 from karl.datasets import DatasetSource
-from karl.errors import ConfigError, UsageError
+from karl.datasets.catalogue import ITEM_ID, TITLE
+from karl.errors import ConfigError, KarlError, UsageError
 from karl.evaluation.agreement import fleiss_kappa
 from karl.evaluation.record import MetricsRow, read_metrics
 from karl.files import read_json
 from karl.labels import N_LABELS, RELATION_NAMES
-from karl.reports.mistakes import find_mistakes
 from karl.reports.study import Study
 from karl.runs.directory import Run
 from karl.stages.kinds import ACCEPTED, EVALUATION, PREDICTIONS, QUALITY, SEED_ROUND, VOTES, Kind
@@ -28,7 +29,7 @@ from karl.sweeps.opening import is_sweep, load_run
 
 __all__ = ["collect", "read_run"]
 
-_LABELS = {
+_LABELS: Final = {
     "arm": pl.String,
     "run": pl.String,
     "fold": pl.Int64,
@@ -36,6 +37,12 @@ _LABELS = {
     **dict.fromkeys(("round", "asked", "accepted", *RELATION_NAMES), pl.Int64),
     "kappa": pl.Float64,
 }
+_MISTAKES: Final = {
+    **dict.fromkeys(("arm", "eval_set", "title_1", "title_2", "truth", "predicted"), pl.String),
+    **dict.fromkeys(("wrong", "confidence"), pl.Float64),
+}
+_MOST_MISTAKES: Final = 20
+_PAIR: Final = ["arm", "eval_set", "item_id_1", "item_id_2", "truth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +87,6 @@ def collect(folders: Sequence[Path], config_dir: Path | None = None) -> Study:
         _Member(run, arm, read_metrics(run.metrics_file))
         for run, arm in zip(runs, labels, strict=True)
     ]
-    predictions = [
-        (member.arm, PREDICTIONS.path(member.run.folder, member.last)) for member in members
-    ]
     first = runs[0]
     return Study(
         title=", ".join(folder.name for folder in folders),
@@ -90,7 +94,7 @@ def collect(folders: Sequence[Path], config_dir: Path | None = None) -> Study:
         metrics=pl.concat([_metrics(member) for member in members]),
         labels=pl.concat([_labels(member) for member in members]),
         confusion=pl.concat([_confusion(member) for member in members]),
-        mistakes=find_mistakes(predictions, _source(first, config_dir)),
+        mistakes=_find_mistakes(members, _source(first, config_dir)),
         quality=_quality(members),
         config=yaml.safe_dump(first.config, sort_keys=False, allow_unicode=True),
         manifest=read_json(first.folder / "manifest.json"),
@@ -204,3 +208,47 @@ def _quality(members: Sequence[_Member]) -> dict[str, Any]:
         if member.arm not in found and file.exists():
             found[member.arm] = read_json(file)
     return found
+
+
+def _find_mistakes(members: Sequence[_Member], source: DatasetSource | None) -> pl.DataFrame:
+    """Return some pairs of each arm and evaluation set that most runs got wrong."""
+    paths = [(member.arm, PREDICTIONS.path(member.run.folder, member.last)) for member in members]
+    tables = [
+        pl.read_parquet(path).with_columns(arm=pl.lit(arm))
+        for arm, path in paths
+        if path.exists()  # runs of earlier releases have none
+    ]
+    if not tables:
+        return pl.DataFrame(schema=_MISTAKES)
+    # Runs of karl 0.1.0 have probabilities in single precision.
+    everything = pl.concat(tables, how="vertical_relaxed").with_columns(
+        predicted=pl.concat_list(RELATION_NAMES)
+        .list.arg_max()
+        .replace_strict(dict(enumerate(RELATION_NAMES)), return_dtype=pl.String),
+        confidence=pl.concat_list(RELATION_NAMES).list.max(),
+    )
+    wrong = pl.col("predicted") != pl.col("truth")
+    pairs = (
+        everything.group_by(_PAIR)
+        .agg(
+            wrong=wrong.mean(),
+            predicted=pl.col("predicted").filter(wrong).mode().sort().first(),
+            confidence=pl.col("confidence").filter(wrong).mean().cast(pl.Float64),
+        )
+        .filter(pl.col("wrong") > 0.5)
+        .sort("wrong", "confidence", *_PAIR, descending=[True, True, *[False] * len(_PAIR)])
+    )
+    worst = pairs.group_by("arm", "eval_set", maintain_order=True).head(_MOST_MISTAKES)
+    return _with_titles(worst, source).select(list(_MISTAKES))
+
+
+def _with_titles(pairs: pl.DataFrame, source: DatasetSource | None) -> pl.DataFrame:
+    titles: dict[str, str] = {}
+    if source is not None:
+        # If the data have gone, the figures are none the worse.
+        with suppress(KarlError):
+            titles = dict(source.load().catalogue.table.select(ITEM_ID, TITLE).iter_rows())
+    # Runs on other data have items that are not in this catalogue.
+    return pairs.with_columns(
+        pl.col(f"item_id_{k}").replace(titles).alias(f"title_{k}") for k in (1, 2)
+    )

@@ -11,6 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = [
+    "GREY",
+    "INK",
+    "LABEL_PT",
+    "LINE_PT",
+    "PALE",
+    "PALETTE",
+    "PAPER",
+    "TICK_PT",
     "ArmStyle",
     "arm_styles",
     "canvas",
@@ -21,6 +29,7 @@ __all__ = [
     "shorten",
     "spread",
     "style_axes",
+    "ticks",
     "width_of",
 ]
 

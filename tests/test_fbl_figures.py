@@ -11,8 +11,7 @@ import pytest
 from karl.config.compose import compose_config
 from karl.evaluation.record import MetricsRow
 from karl.runs.directory import Run
-from karl.runs.loop import Step, run_to_end
-from karl.runs.metrics import metrics_rows
+from karl.runs.loop import Step, metrics_rows, run_to_end
 
 pytestmark = [
     pytest.mark.slow,

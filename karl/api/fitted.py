@@ -18,14 +18,7 @@ __all__ = ["FittedModel"]
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """A fitted model that takes pairs of item ids.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        Knows the items and their features.
-    fitted : Model
-    """
+    """A fitted model that takes pairs of item ids, which its experiment knows."""
 
     experiment: Experiment
     fitted: Model
@@ -44,17 +37,12 @@ class FittedModel:
         Parameters
         ----------
         pairs : iterable of (item_id, item_id)
+            A DataError names the position of one that is no pair or not of the catalogue.
 
         Returns
         -------
         ndarray of float64, shape (n, 3)
             In the order of `relations`; each row adds up to 1.
-
-        Raises
-        ------
-        DataError
-            If an id is not in the catalogue, or what is given is no pair; it names the
-            position.
         """
         members = self.experiment.predictor(self.fitted)(self._rows(pairs))
         return np.asarray(members.mean(axis=0))
@@ -76,9 +64,8 @@ class FittedModel:
         rows = self.experiment.dataset.catalogue.rows(ids)
         unknown = np.flatnonzero(rows < 0)
         if len(unknown):
-            first = int(unknown[0])
             raise DataError(
-                f"pair {first // 2}: there is no item '{ids[first]}' in the catalogue",
+                f"pair {unknown[0] // 2}: there is no item '{ids[unknown[0]]}' in the catalogue",
                 hint="A model knows the items of its data set only.",
             )
         return rows.reshape(-1, 2)

@@ -26,16 +26,16 @@ from karl.labels import RELATION_NAMES
 from karl.runs.directory import Run
 from karl.runs.loop import (
     End,
+    MemoryRun,
     Observer,
     Observers,
     Step,
+    metrics_rows,
     next_step,
     run_round,
     run_stage,
     run_to_end,
 )
-from karl.runs.memory import MemoryRun
-from karl.runs.metrics import metrics_rows
 from karl.samplers import Pool, Sampler
 from karl.stages.kinds import SEED_ROUND, accepted_columns, id_columns, model_of
 from karl.stages.select import candidate_pool, checked_choice, write_selected
@@ -72,13 +72,7 @@ class Session:
         return f"{step.stage} of round {step.round}" if isinstance(step, Step) else step.value
 
     def run(self) -> Session:
-        """Do everything that is left.
-
-        Raises
-        ------
-        BudgetExhausted
-            If the label budget, or a limit on spending, ends it before its rounds are done.
-        """
+        """Do everything that is left; BudgetExhausted is raised if that ends it earlier."""
         with self._at_work() as observer:
             run_to_end(self._run, observer)
         return self
@@ -90,10 +84,7 @@ class Session:
     def round(self) -> Session:
         """Do what is left of the current round, or the next one; the seed comes before it.
 
-        Raises
-        ------
-        BudgetExhausted
-            If the label budget, or a limit on spending, does not allow it.
+        BudgetExhausted is raised if labels or spending do not allow it.
         """
         with self._at_work() as observer:
             run_round(self._run, observer)
@@ -105,14 +96,8 @@ class Session:
         Parameters
         ----------
         chosen : array of int, optional
-            Positions in `candidates()`, in place of the sampler's choice; only in memory.
-            So a round may be done beyond `budget.rounds`.
-
-        Raises
-        ------
-        UsageError
-            If there is nothing to choose from now, or `chosen` holds anything but different
-            positions in the pool, `candidates().limit` at most.
+            Different positions in `candidates()`, `candidates().limit` at most, in place of
+            the sampler's choice; only in memory. So a round may be done beyond `budget.rounds`.
         """
         if chosen is None:
             return self._do("select")
@@ -162,22 +147,13 @@ class Session:
     def candidates(self) -> Pool:
         """Return the candidates of the next round, as the sampler sees them.
 
-        Raises
-        ------
-        UsageError
-            If the round's pairs are selected already, or no model is fitted.
+        A UsageError is raised if its pairs are selected already, or no model is fitted.
         """
         return candidate_pool(self.experiment, self._run.artefacts, self._next_round())
 
     @property
     def model(self) -> FittedModel:
-        """The last model that was fitted.
-
-        Raises
-        ------
-        UsageError
-            If none was.
-        """
+        """The last model that was fitted; a UsageError if none was."""
         if not any(record.stage == "seed" for record in self._run.stages):
             raise UsageError("no model is fitted yet", hint="Do exp.seed() first.")
         fitted = self._run.artefacts.read(model_of(self.classifier), self._last("train"))

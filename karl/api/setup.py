@@ -21,8 +21,9 @@ from karl.consensus import Consensus
 from karl.datasets import Dataset
 from karl.encoders import Encoder
 from karl.errors import UsageError
-from karl.runs.experiment import make_experiment
-from karl.runs.memory import MemoryRun
+from karl.features import Features
+from karl.runs.directory import make_experiment
+from karl.runs.loop import MemoryRun
 from karl.samplers import Sampler
 from karl.sweeps.opening import find_run
 from karl.tracking import tracker_of
@@ -38,7 +39,7 @@ _KINDS: Final[dict[str, type | str]] = {
     "split": "divide",
     "encoder": Encoder,
     "categories": "assign",
-    "features": "compute",
+    "features": Features,
     "classifier": Classifier,
     "candidates": "propose",
     "sampler": Sampler,
@@ -73,17 +74,6 @@ def experiment(
         of your own as an object (`sampler=MySampler()`, `data=karl.load_data(…)`), which only
         an experiment in memory takes.
 
-    Returns
-    -------
-    Session
-
-    Raises
-    ------
-    ConfigError
-        If an override names no key or option, or a value cannot be used.
-    UsageError
-        If an object is none of its group's, or is given to a run with a name.
-
     Examples
     --------
     >>> exp = karl.experiment("data=demo", "sampler=qbc", seed=1)
@@ -92,16 +82,18 @@ def experiment(
     >>> exp.metrics
     """
     own, objects = _divided(choices)
+    own = [*overrides, *own]
+    runs = Path(runs_dir).absolute()
     folder = None if config_dir is None else Path(config_dir)
     if name is None:
-        return Session(_in_memory([*overrides, *own], objects, Path(runs_dir).absolute(), folder))
+        return Session(_in_memory(own, objects, runs, folder))
     if objects:
         raise UsageError(
             f"{', '.join(objects)}: a run's folder records what it was made from, and an object "
             "cannot be written down",
             hint="Name it by an option (see config_dir), or leave out `name`.",
         )
-    run = find_run([*overrides, *own], name, Path(runs_dir).absolute(), folder)
+    run = find_run(own, name, runs, folder)
     tracker_of(run).check()
     run.prepare(seed_only=True)
     return Session(run)
@@ -159,7 +151,7 @@ class _Read:
 
 
 def _in_memory(
-    overrides: list[str], objects: dict[str, Any], runs_dir: Path, config_dir: Path | None
+    overrides: list[str], objects: dict[str, Any], runs: Path, config_dir: Path | None
 ) -> MemoryRun:
     config = compose_config(overrides, config_dir)
     if (tracker := config[GROUPS_KEY][TRACKING]) != "none":
@@ -167,12 +159,11 @@ def _in_memory(
             f"tracking={tracker}: an experiment in memory has nothing that could be tracked",
             hint="Give it a `name`.",
         )
-    named = {group: _name_of(value) for group, value in objects.items()}
+    named = {
+        group: value.dataset.name if isinstance(value, _Read) else type(value).__name__.lower()
+        for group, value in objects.items()
+    }
     more = objects | {GROUPS_KEY: config[GROUPS_KEY] | named}
     # A name of its own, so that its budget is not that of the experiments before it.
     payer = f"python-{uuid4().hex}"
-    return MemoryRun(make_experiment(config, payer, runs_dir, config_dir=config_dir, **more))
-
-
-def _name_of(value: Any) -> str:
-    return value.dataset.name if isinstance(value, _Read) else type(value).__name__.lower()
+    return MemoryRun(make_experiment(config, payer, runs, config_dir, **more))

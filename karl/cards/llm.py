@@ -61,7 +61,8 @@ class LLMCards(Backend, Cards):
     items_per_request : int
         Items in one request.
     template : str, optional
-        File of a template of one's own for the card prompt.
+        File of a template of one's own for the card prompt; or `first`, that of karl 0.1.0,
+        which asks for neither `substitutes` nor `used_in`, so that cards paid then are found.
     """
 
     temperature: float | None = Field(default=0.0, ge=0, le=2)
@@ -98,9 +99,9 @@ class LLMCards(Backend, Cards):
         A card column replaces one of the same name. An item whose card was
         invalid has no value in it; a warning counts these.
 
-        The text columns are `type`, `function`, `consumes`, `needs`, `goes_with`
-        (kinds of products, joined by "; ") and, unless the catalogue's own are
-        kept, `major_category` and `fine_category`.
+        The text columns are `type`, `function`, `consumes`, `needs`, `goes_with`,
+        `substitutes`, `used_in` (kinds of products, and activities, joined by "; ") and,
+        unless the catalogue's own are kept, `major_category` and `fine_category`.
 
         Raises
         ------

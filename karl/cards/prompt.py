@@ -15,9 +15,12 @@ from karl.files import hash_json
 from karl.llm.question import Message, Question, ask_again, chat_of
 from karl.llm.templates import Template, as_data, check_shown_once, load_template
 
-__all__ = ["CardPrompt", "card_template", "item_content"]
+__all__ = ["FIRST", "CardPrompt", "card_template", "item_content"]
 
-_OWN: Final = Path(__file__).parent / "templates" / "card.j2"
+_FOLDER: Final = Path(__file__).parent / "templates"
+FIRST: Final = "first"
+"""Name of the template of version 0.1.0, whose cards say less and may have been paid for."""
+
 _VARIABLES: Final = {
     "system": ("categories", "other", "several"),
     "user": ("items", "several"),
@@ -68,7 +71,9 @@ class CardPrompt:
         if self.categories is not None:
             card[MAJOR] = _one_of(self.categories.majors)
             card[FINE] = _one_of(self.categories.fines)
-        card |= {name: {"type": "array", "items": {"type": "string"}} for name in LISTS}
+        # Lists that a template does not speak of are not asked for, and stay empty.
+        asked = [name for name in LISTS if name in self.template.text]
+        card |= {name: {"type": "array", "items": {"type": "string"}} for name in asked}
         return card_form(self.categories).schema(card, n_questions)
 
     def parse(self, text: str, n_questions: int) -> list[Card | None]:
@@ -93,14 +98,16 @@ class CardPrompt:
 
 
 def card_template(path: str | None = None) -> Template:
-    """Return karl's own template of the prompt, or the one in a file.
+    """Return karl's own template of the prompt, its first version, or the one in a file.
 
     Raises
     ------
     ConfigError
         If it cannot be read, or makes no prompt that shows each item once.
     """
-    template = load_template(_OWN if path is None else Path(path).expanduser(), _VARIABLES)
+    own = {None: _FOLDER / "card.j2", FIRST: _FOLDER / "card_first.j2"}
+    file = own[path] if path in own else Path(str(path)).expanduser()
+    template = load_template(file, _VARIABLES)
     # What is wrong with it is found before the first request is paid.
     question = Question((), item_content({"title": "one"}))
     for categories in (None, CategoryList({"things": ("one", "two")})):

@@ -13,8 +13,7 @@ from karl.cards.base import Cards
 from karl.cards.card import CARD_COLUMNS
 from karl.cards.tables import with_cards
 from karl.datasets import Catalogue, Dataset
-from karl.datasets.catalogue import ITEM_ID
-from karl.datasets.catalogue_file import check_ids
+from karl.datasets.catalogue import ITEM_ID, check_ids
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
 from karl.llm.account import Account

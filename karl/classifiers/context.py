@@ -201,7 +201,7 @@ class Context(Classifier):
         """Fit the same model in every round: its seed is drawn from what it learns from."""
         digest = hashlib.sha256(human.inputs.pairs.tobytes())
         digest.update(human.relations.tobytes())
-        digest.update(human.weights.tobytes())
+        digest.update(np.round(human.weights / human.weights.mean(), _DECIMALS).tobytes())
         made_from = hash_json(
             [digest.hexdigest(), identity(self.base), identity(human.inputs.features), parameters]
         )

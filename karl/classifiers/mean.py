@@ -74,7 +74,8 @@ class Mean(Classifier):
     @property
     def n_members(self) -> int:
         """Size of the largest committee."""
-        return max(part.n_members for part in self.parts.values())
+        sizes: list[int] = [part.n_members for part in self.parts.values()]
+        return max(sizes)
 
     def suggest(self, trial: optuna.Trial) -> Parameters:
         """Draw the hyperparameters of each part, by its name; see `Classifier.suggest`."""

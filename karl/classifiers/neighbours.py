@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass as plain_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import InstanceOf
-from pydantic.dataclasses import dataclass
 from safetensors.numpy import load_file, save_file
 
 from karl.classifiers.base import Classifier
@@ -37,7 +35,7 @@ _DECIMALS: Final = 6
 _FILE: Final = "reference.safetensors"
 
 
-@plain_dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """Labelled pairs that other pairs are compared with.
 
@@ -114,7 +112,7 @@ class Reference:
         return np.stack(columns, axis=1)
 
 
-@plain_dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ReferenceModel(Model):
     """A model that also sees how near pairs lie to a reference."""
 
@@ -134,9 +132,9 @@ class ReferenceModel(Model):
 
     def save(self, folder: Path) -> None:
         """Write the reference, whose items are rows of the catalogue, and then the model."""
-        arrays = {"pairs": self.reference.pairs, "relations": self.reference.relations}
+        reference = self.reference
         with atomic_path(folder / _FILE) as temporary:
-            save_file(arrays, temporary)
+            save_file({"pairs": reference.pairs, "relations": reference.relations}, temporary)
         self.model.save(folder)
 
 
@@ -150,7 +148,7 @@ class Neighbours(Classifier):
         Its `tuning` is this classifier's.
     """
 
-    base: InstanceOf[Classifier]
+    base: Classifier = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuning", self.base.tuning)

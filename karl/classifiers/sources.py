@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field, InstanceOf
@@ -13,12 +13,16 @@ from karl.classifiers.base import Classifier
 from karl.classifiers.hgb import HGB
 from karl.classifiers.inputs import Parameters, TrainingSet
 from karl.classifiers.model import Model
+from karl.evaluation.metrics import confusion, macro_f1
 from karl.labels import N_RELATIONS
+from karl.seeds import derive_seed, hash_uniform
 
 if TYPE_CHECKING:
     import optuna
 
 __all__ = ["Sources"]
+
+Mass = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,19 @@ class Sources(Classifier):
     ----------
     base : Classifier
         One that does not balance the relations itself. Its `tuning` is not used.
-    llm_mass : float
-        Of all labels of the annotator, where all human labels are one.
+    llm_mass : float or list of float
+        Of all labels of the annotator, where all human labels are one. Of several values, that
+        is taken with which folds of the human pairs are predicted best, when the annotator's
+        labels are learnt beside the other folds.
+    folds : int
+        Inner folds, where there are several values.
     tuning : Tuning, optional
         Search for the hyperparameters of the base.
     """
 
     base: InstanceOf[Classifier] = Field(default_factory=lambda: HGB(balanced=False))
-    llm_mass: float = Field(default=1.0, gt=0)
+    llm_mass: Mass | Annotated[list[Mass], Field(min_length=1)] = 0.33
+    folds: int = Field(default=3, ge=2)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
@@ -57,26 +66,45 @@ class Sources(Classifier):
 
     def for_tuning(self) -> Classifier:
         """Return the same of what stands in for the base."""
-        return Sources(self.base.for_tuning(), self.llm_mass)
+        return Sources(self.base.for_tuning(), self.llm_mass, self.folds)
 
     def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> Model:
         """Fit the base; see `Classifier.fit`."""
         train = train.counting
         train.check()
-        return self.base.fit(self._weighted(train), parameters, seed)
+        masses = self.llm_mass if isinstance(self.llm_mass, list) else [self.llm_mass]
+        mass = masses[0]
+        if len(masses) > 1 and not train.human.all():
+            mass = max(masses, key=lambda one: self._score(train, one, parameters, seed))
+        return self.base.fit(_weighted(train, mass), parameters, seed)
 
-    def _weighted(self, train: TrainingSet) -> TrainingSet:
-        """Weigh relations equally within each source, as far as it has them; the total stays."""
-        weights = train.weights.copy()
-        for human, mass in ((True, 1.0), (False, self.llm_mass)):
-            source = train.human == human
-            of_relation = np.bincount(
-                train.relations[source], weights[source], minlength=N_RELATIONS
-            )
-            present = np.count_nonzero(of_relation)
-            weights[source] *= mass / (present * of_relation[train.relations[source]])
-        return train.with_weights(weights * train.weights.sum() / weights.sum())
+    def _score(
+        self, train: TrainingSet, llm_mass: float, parameters: Parameters, seed: int
+    ) -> float:
+        """Return the mean macro-F1 on folds of the human pairs; 0 where these are too few."""
+        draws = hash_uniform(train.groups, derive_seed(seed, "sources"))
+        scores = []
+        for fold in range(self.folds):
+            test = train.human & ((draws * self.folds).astype(int) == fold)
+            learnt = train.take(~test)
+            if not test.any() or len(np.unique(learnt.relations)) < N_RELATIONS:
+                return 0.0
+            model = self.base.fit(_weighted(learnt, llm_mass), parameters, seed)
+            predicted = model.probabilities(train.inputs.take(test)).argmax(axis=1)
+            counts = confusion(train.relations[test], predicted, N_RELATIONS)
+            scores.append(float(macro_f1(counts)))
+        return float(np.mean(scores))
 
     def load(self, folder: Path) -> Model:
         """Read a model that the base fitted."""
         return self.base.load(folder)
+
+
+def _weighted(train: TrainingSet, llm_mass: float) -> TrainingSet:
+    """Weigh relations equally within each source, as far as it has them; the total stays."""
+    weights = train.weights.copy()
+    for source, mass in ((train.human, 1.0), (~train.human, llm_mass)):
+        of_relation = np.bincount(train.relations[source], weights[source], minlength=N_RELATIONS)
+        present = np.count_nonzero(of_relation)
+        weights[source] *= mass / (present * of_relation[train.relations[source]])
+    return train.with_weights(weights * train.weights.sum() / weights.sum())

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from karl.cli import annotators, data, inspect, run, sheets, sweep, tune
+from karl.cli import annotators, data, inspect, run, sheets, sweep
 from karl.errors import ExitCode, KarlError
 from karl.llm.redact import redact
 from karl.version import __version__
@@ -28,12 +28,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command()(run.run)
-for stage in ("seed", "select", "label", "train", "evaluate"):
-    app.command(stage)(getattr(run, stage))
+for name in ("run", "seed", "select", "label", "train", "evaluate"):
+    app.command(name)(getattr(run, name))
 app.command("round")(run.one_round)
 app.command()(sweep.sweep)
-app.command()(tune.tune)
+app.command()(sweep.tune)
 app.command()(annotators.estimate)
 app.command()(annotators.enrich)
 app.command()(inspect.status)

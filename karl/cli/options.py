@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,11 @@ __all__ = ["RUNS", "ConfigDir", "Name", "Overrides", "RunsDir", "SweepName"]
 
 RUNS: Final = Path("runs")
 """Where runs are kept if nothing else is said."""
+
+
+def _name(told: str) -> Any:
+    return typer.Option("--name", "-n", help=told, show_default=False)
+
 
 Overrides = Annotated[
     list[str] | None,
@@ -20,23 +25,9 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-Name = Annotated[
-    str | None,
-    typer.Option(
-        "--name",
-        "-n",
-        help="Name of the run; made from the configuration when left out.",
-        show_default=False,
-    ),
-]
+Name = Annotated[str | None, _name("Name of the run; made from the configuration when left out.")]
 SweepName = Annotated[
-    str | None,
-    typer.Option(
-        "--name",
-        "-n",
-        help="Name of the sweep; made from the overrides when left out.",
-        show_default=False,
-    ),
+    str | None, _name("Name of the sweep; made from the overrides when left out.")
 ]
 RunsDir = Annotated[
     Path, typer.Option("--runs-dir", help="Folder of all runs.", envvar="KARL_RUNS_DIR")

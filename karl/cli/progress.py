@@ -20,8 +20,7 @@ from rich.progress import (
 from karl.llm import account
 from karl.reports.numbers import score, set_name
 from karl.runs.directory import Run
-from karl.runs.loop import Step
-from karl.runs.metrics import metrics_rows
+from karl.runs.loop import Step, metrics_rows
 from karl.stages.kinds import SEED_ROUND
 
 __all__ = ["Display", "open_display"]
@@ -50,13 +49,7 @@ def open_display() -> Iterator[Display]:
 
 
 class Display:
-    """Moves bars on a terminal; elsewhere, as in CI, prints a line now and then.
-
-    Parameters
-    ----------
-    progress : Progress
-    console : Console
-    """
+    """Moves bars on a terminal; elsewhere, as in CI, prints a line now and then."""
 
     def __init__(self, progress: Progress, console: Console) -> None:
         self._progress, self._console = progress, console
@@ -101,8 +94,8 @@ class Display:
         if step.stage != "evaluate":
             return
         rows = [row for row in metrics_rows(self._run) if row.round == step.round]
-        scores = "  ".join(f"{set_name(row.eval_set)} {score(row.macro_f1)}" for row in rows)
-        line = f"{rows[0].n_llm:,} LLM labels  {scores}"
+        scores = (f"{set_name(row.eval_set)} {score(row.macro_f1)}" for row in rows)
+        line = "  ".join([f"{rows[0].n_llm:,} LLM labels", *scores])
         self._progress.update(self._task, facts=line)
         if not self._console.is_terminal:
             self._console.print(f"{self._place(step)}: {line}", highlight=False)

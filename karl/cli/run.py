@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "label", "one_round", "run", "seed", "select", "train"]
 
 
-def run(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
+def _command(
+    work: Callable[[Display, Run], None], told: str | None = None, stage: str | None = None
+) -> Callable[..., None]:
+    """Return the command that does a work on the run that its options mean; `told` is its help."""
+
+    def command(
+        overrides: Overrides = None,
+        name: Name = None,
+        runs_dir: RunsDir = RUNS,
+        config_dir: ConfigDir = None,
+    ) -> None:
+        with _opened(overrides, name, runs_dir, config_dir, stage) as (display, opened):
+            work(display, opened)
+
+    command.__doc__ = told or work.__doc__
+    return command
+
+
+@_command
+def run(display: Display, opened: Run) -> None:
     """Run an experiment to its end, or go on with one that was interrupted.
 
     Seeds, then repeats rounds of selecting pairs, labelling them, training and
@@ -35,59 +50,38 @@ def run(
 
     karl run data=fbl llm=replay cards=recorded --name fbl-cards
     """
-    from karl.cli.progress import open_display
     from karl.errors import BudgetExhausted
     from karl.runs.loop import End, run_to_end
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir)
-        # The report is drawn before tracking ends, which uploads it.
-        with tracked(opened, display.follow(opened)) as observer:
-            try:
-                end = run_to_end(opened, observer)
-            except BudgetExhausted:
-                _show_results(display, opened)
-                raise
+    # The report is drawn before tracking ends, which uploads it.
+    with tracked(opened, display.follow(opened)) as observer:
+        try:
+            end = run_to_end(opened, observer)
+        except BudgetExhausted:
             _show_results(display, opened)
+            raise
+        _show_results(display, opened)
     if end is not End.ROUNDS:
         typer.echo(f"The run has ended early: {end.value}.")
 
 
-def one_round(
-    overrides: Overrides = None,
-    name: Name = None,
-    runs_dir: RunsDir = RUNS,
-    config_dir: ConfigDir = None,
-) -> None:
+@_command
+def one_round(display: Display, opened: Run) -> None:
     """Do one round of a run: what is left of the current one, or the next."""
-    from karl.cli.progress import open_display
     from karl.runs.loop import run_round
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir)
-        with tracked(opened, display.follow(opened)) as observer:
-            end = run_round(opened, observer)
-            if end is not None:
-                display.stand_aside()
-                typer.echo(f"Nothing to do: {end.value}.")
-            _show_results(display, opened)
+    with tracked(opened, display.follow(opened)) as observer:
+        end = run_round(opened, observer)
+        if end is not None:
+            display.stand_aside()
+            typer.echo(f"Nothing to do: {end.value}.")
+        _show_results(display, opened)
 
 
 def _stage_command(stage: str, told: str) -> Callable[..., None]:
-    """Return the command that does one stage of a run; `told` is its help."""
-
-    def command(
-        overrides: Overrides = None,
-        name: Name = None,
-        runs_dir: RunsDir = RUNS,
-        config_dir: ConfigDir = None,
-    ) -> None:
-        _do_stage(stage, overrides, name, runs_dir, config_dir)
-
-    command.__doc__ = told
-    return command
+    return _command(lambda display, opened: _do_stage(display, opened, stage), told, stage)
 
 
 seed = _stage_command(
@@ -119,34 +113,31 @@ def label(
     With --gold N the annotator is measured too, at any point of a run: accuracy,
     macro-F1, agreement of votes and cost on N pairs that people labelled.
     """
-    _do_stage("label", overrides, name, runs_dir, config_dir, gold)
+    with _opened(overrides, name, runs_dir, config_dir, "label") as (display, opened):
+        if gold is None or _measured(display, opened, gold):
+            _do_stage(display, opened, "label")
 
 
-def _do_stage(
-    stage: str,
-    overrides: list[str] | None,
-    name: str | None,
-    runs_dir: Path,
-    config_dir: Path | None,
-    gold: int | None = None,
-) -> None:
-    from karl.cli.progress import open_display
+def _measured(display: Display, opened: Run, gold: int) -> bool:
+    """Measure the annotator; tell whether pairs wait for it."""
     from karl.cli.show import show_quality
-    from karl.runs.loop import End, Step, next_step, run_stage
+    from karl.runs.loop import Step, next_step
     from karl.runs.quality import measure
+
+    measure(opened, gold)
+    display.stand_aside()
+    show_quality(opened)
+    step = next_step(opened)
+    return isinstance(step, Step) and step.stage == "label"
+
+
+def _do_stage(display: Display, opened: Run, stage: str) -> None:
+    from karl.runs.loop import End, Step, run_stage
     from karl.tracking import tracked
 
-    with open_display() as display:
-        opened = _open(display, overrides, name, runs_dir, config_dir, stage)
-        if gold is not None:
-            measure(opened, gold)
-            display.stand_aside()
-            show_quality(opened)
-            step = next_step(opened)
-            if isinstance(step, End) or step.stage != stage:
-                return  # measuring was all there was to do
-        with tracked(opened, display.follow(opened)) as observer:
-            outcome = run_stage(opened, stage, observer)
+    with tracked(opened, display.follow(opened)) as observer:
+        outcome = run_stage(opened, stage, observer)
+    display.stand_aside()
     match outcome:
         case None:
             typer.echo(f"Stage '{stage}' of {opened.folder} is done.")
@@ -156,26 +147,28 @@ def _do_stage(
             typer.echo(f"Nothing to do: next is stage '{outcome.stage}' of round {outcome.round}.")
 
 
-def _open(
-    display: Display,
+@contextmanager
+def _opened(
     overrides: list[str] | None,
     name: str | None,
     runs_dir: Path,
     config_dir: Path | None,
-    stage: str | None = None,
-) -> Run:
+    stage: str | None,
+) -> Iterator[tuple[Display, Run]]:
     """Open a run by its name or its configuration (see `find_run`), check both, and make it."""
+    from karl.cli.progress import open_display
     from karl.sweeps.opening import find_run
     from karl.tracking import tracker_of
 
-    opened = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)
-    tracker_of(opened).check()
-    opened.prepare(seed_only=stage == "seed")
-    return opened
+    with open_display() as display:
+        opened = find_run(overrides or (), name, runs_dir, config_dir, display.watch, stage)
+        tracker_of(opened).check()
+        opened.prepare(seed_only=stage == "seed")
+        yield display, opened
 
 
 def _show_results(display: Display, opened: Run) -> None:
-    from karl.cli.show import show_run
+    from karl.cli.show import show_run  # draws: imported only here, as it takes its time
 
     display.stand_aside()
     show_run(opened)

@@ -1,12 +1,14 @@
-"""What `karl sweep` shows: a live table of its jobs, and a summary at the end."""
+"""What `karl sweep` and `karl tune` show: a live table of jobs, and a summary at the end."""
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -16,17 +18,28 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from karl.cli.printing import print_lines
+from karl.cli.printing import print_lines, print_table
 from karl.errors import KarlError
+from karl.reports.table import Column
+from karl.reports.table import Table as ReportTable
 from karl.sweeps.directory import JobStatus, Sweep
+from karl.sweeps.plan import SEARCH_FILE
+from karl.sweeps.tune import Search, Trial
 
-__all__ = ["SweepDisplay", "open_sweep_display", "print_summary"]
+__all__ = ["SweepDisplay", "open_sweep_display", "print_best", "print_summary", "trial_line"]
 
 _EVERY_S: Final = 1.0
 # Where there is no terminal a line is printed this often.
 _LINE_EVERY_S: Final = 30.0
 _MOST_JOBS: Final = 12
 _STATES: Final = ("done", "running", "waiting", "budget", "failed")
+_STYLES: Final = {"failed": "red", "budget": "yellow"}
+_MOST_TRIALS: Final = 5
+_TRIAL: Final = (
+    Column("trial", "trial"),
+    Column("score", "score", "{:.4f}".format),
+    Column("values", "values", right=False),
+)
 
 
 @contextmanager
@@ -40,12 +53,7 @@ def open_sweep_display() -> Iterator[SweepDisplay]:
 
 
 class SweepDisplay:
-    """Looks at the runs' folders now and then, whoever works on them.
-
-    Parameters
-    ----------
-    console : Console
-    """
+    """Looks at the runs' folders now and then, whoever works on them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -84,8 +92,8 @@ class SweepDisplay:
         self._thread = None
 
     def _look(self, sweep: Sweep) -> None:
-        began, before = time.monotonic(), _rounds_done(sweep.status())
-        printed = began
+        began = printed = time.monotonic()
+        before, _ = _rounds(sweep.status())
         while not self._ended.wait(_EVERY_S):
             try:
                 jobs = sweep.status()
@@ -110,23 +118,42 @@ def print_summary(sweep: Sweep) -> None:
     )
 
 
+def trial_line(trial: Trial) -> str:
+    """Tell of a trial that has ended."""
+    told = f"failed: {trial.problem}" if trial.score is None else f"{trial.score:.4f}"
+    return f"trial {trial.number}: {' '.join(trial.overrides)}  {told}"
+
+
+def print_best(search: Search, trials: Sequence[Trial], folder: Path) -> None:
+    """Print the best trials and the command that uses the best values."""
+    ranked = sorted(
+        (trial for trial in trials if trial.score is not None),
+        key=lambda trial: (-(trial.score or 0), trial.number),
+    )
+    rows = [
+        {"trial": trial.number, "score": trial.score, "values": " ".join(trial.overrides)}
+        for trial in ranked[:_MOST_TRIALS]
+    ]
+    print_table(ReportTable("trials", search.judged_by, "", rows, _TRIAL))
+    own = [] if search.config_dir is None else ["--config-dir", str(search.config_dir)]
+    best = shlex.join([*search.space[0], *ranked[0].overrides, *own])
+    print_lines(f"Best:   karl run {best}", f"Trials: {folder / SEARCH_FILE}")
+
+
 def _counted(jobs: Sequence[JobStatus]) -> str:
     counts = Counter(job.outcome.state for job in jobs)
     return ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
 
 
-def _rounds_done(jobs: Sequence[JobStatus]) -> int:
-    return sum(job.rounds_done for job in jobs)
-
-
-def _rounds_in_all(jobs: Sequence[JobStatus]) -> int:
-    """Count the rounds there will be: a job that has ended does no more."""
-    ended = ("done", "budget", "failed")
-    return sum(job.rounds_done if job.outcome.state in ended else job.rounds for job in jobs)
+def _rounds(jobs: Sequence[JobStatus]) -> tuple[int, int]:
+    """Count the rounds that are done and those there will be: a job that has ended does no more."""
+    done = sum(job.rounds_done for job in jobs)
+    at_work = [job for job in jobs if job.outcome.state in ("waiting", "running")]
+    return done, done + sum(job.rounds - job.rounds_done for job in at_work)
 
 
 def _headline(jobs: Sequence[JobStatus], before: int, seconds: float) -> str:
-    done, total = _rounds_done(jobs), _rounds_in_all(jobs)
+    done, total = _rounds(jobs)
     text = f"{len(jobs)} jobs: {_counted(jobs)} · {done:,}/{total:,} rounds"
     if done > before and done < total:
         left_s = (total - done) * seconds / (done - before)
@@ -135,7 +162,7 @@ def _headline(jobs: Sequence[JobStatus], before: int, seconds: float) -> str:
 
 
 def _picture(jobs: Sequence[JobStatus], headline: str) -> RenderableType:
-    done, total = _rounds_done(jobs), _rounds_in_all(jobs)
+    done, total = _rounds(jobs)
     bar = ProgressBar(total=max(total, 1), completed=done, width=60)
     table = Table(box=None, pad_edge=False, show_header=True, header_style="bold")
     for column in ("job", "round", "state", "overrides"):
@@ -144,11 +171,8 @@ def _picture(jobs: Sequence[JobStatus], headline: str) -> RenderableType:
     common = set.intersection(*(set(job.overrides) for job in jobs)) if len(jobs) > 1 else set()
     for job in shown[:_MOST_JOBS]:
         own = " ".join(item for item in job.overrides if item not in common)
-        state = job.outcome.state
-        style = "red" if state == "failed" else "yellow" if state == "budget" else ""
-        table.add_row(
-            job.name, f"{job.rounds_done - 1}/{job.rounds - 1}", Text(state, style=style), Text(own)
-        )
+        state = Text(job.outcome.state, style=_STYLES.get(job.outcome.state, ""))
+        table.add_row(job.name, f"{job.rounds_done - 1}/{job.rounds - 1}", state, Text(own))
     # The padding ends the bar's line.
     return Group(Text(headline), Padding(bar, 0), table)
 

@@ -25,12 +25,7 @@ TRACKING: Final = "tracking"
 
 
 def build(config: dict[str, Any], config_dir: Path | None = None) -> dict[str, Any]:
-    """Make the strategies of a composed configuration.
-
-    Parameters
-    ----------
-    config : dict
-        What `compose_config` returned, or a run's `config.yaml`.
+    """Make the strategies of a composed configuration, or of a run's `config.yaml`.
 
     Returns
     -------

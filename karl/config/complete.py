@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from karl.config.folders import config_folder
-from karl.config.targets import TARGET, check_targets, is_strategy, strategy_class
+from karl.config.targets import (
+    TARGET,
+    check_targets,
+    config_folder,
+    is_strategy,
+    strategy_class,
+)
 from karl.errors import ConfigError
 
 __all__ = ["completed", "completed_strategy", "default_of"]
 
-_SEED = "seed"
-# A folder of options that has no key of its own: these only choose options of others.
-_EXPERIMENT = "experiment"
 # A group, and the folder with groups of the user's own.
 _Place = tuple[str, Path | None]
 
@@ -27,19 +29,12 @@ _Place = tuple[str, Path | None]
 def completed(config: Mapping[str, Any], config_dir: Path | None = None) -> dict[str, Any]:
     """Return a configuration in which every strategy has all keys of its class.
 
-    Parameters
-    ----------
-    config : mapping
-        The seed and the settings of each group; none of them need be valid.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such key, or a strategy is none of its group's.
+    Values need not be valid; a ConfigError tells of a key that there is not, and of a strategy
+    that is none of its group's.
     """
     groups = [path.name for path in sorted(config_folder().iterdir()) if path.is_dir()]
-    groups.remove(_EXPERIMENT)
-    _refuse_unknown("", config, [_SEED, *groups])
+    groups.remove("experiment")  # has no key of its own: it only chooses options of others
+    _refuse_unknown("", config, ["seed", *groups])
     for group, settings in config.items():  # all of them before the first is imported
         check_targets(group, settings, config_dir)
     return {
@@ -56,7 +51,7 @@ def completed_strategy(group: str, settings: Any, config_dir: Path | None = None
 
 def default_of(strategy: type, name: str) -> Any:
     """Return the default of a field, an object of Python's; `MISSING` if it has none."""
-    (field,) = (field for field in fields(_any(strategy)) if field.name == name)
+    (field,) = (field for field in _fields(strategy) if field.name == name)
     if isinstance(field.default, FieldInfo):  # as pydantic's dataclasses have it
         required = field.default.is_required()
         return MISSING if required else field.default.get_default(call_default_factory=True)
@@ -69,16 +64,16 @@ def _completed(place: _Place, key: str, settings: Any, like: type | None = None)
         return [_completed(place, f"{key}.{n}", value) for n, value in enumerate(settings)]
     if not isinstance(settings, dict):
         return settings
-    strategy = like
-    if TARGET in settings:
-        strategy = strategy_class(f"{key}.{TARGET}", settings[TARGET])
+    named = TARGET in settings
+    strategy = strategy_class(f"{key}.{TARGET}", settings[TARGET]) if named else like
     if strategy is None:
         return _mapping(place, key, settings)
-    names = [field.name for field in fields(_any(strategy)) if field.init]
+    names = [field.name for field in _fields(strategy) if field.init]
     _refuse_unknown(key, settings, names)
     defaults = {name: default_of(strategy, name) for name in names}
+    classes = {name: type(value) for name, value in defaults.items() if is_dataclass(value)}
     given = {
-        name: _completed(place, f"{key}.{name}", value, _class(defaults.get(name)))
+        name: _completed(place, f"{key}.{name}", value, classes.get(name))
         for name, value in settings.items()
     }
     plain = {
@@ -89,29 +84,19 @@ def _completed(place: _Place, key: str, settings: Any, like: type | None = None)
 
 def _mapping(place: _Place, key: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Complete what stands in a mapping whose keys are free, such as the parts of an encoder."""
-    strategies = [name for name, value in settings.items() if _is_settings(value)]
+    strategies = [k for k, value in settings.items() if isinstance(value, dict) and TARGET in value]
     if strategies:  # what stands beside them has a wrong name, and so no target
         _refuse_unknown(key, settings, strategies)
     return {name: _completed(place, f"{key}.{name}", value) for name, value in settings.items()}
 
 
-def _is_settings(value: Any) -> bool:
-    return isinstance(value, dict) and TARGET in value
-
-
-def _class(default: Any) -> type | None:
-    return type(default) if is_dataclass(default) else None
-
-
 def _plain(place: _Place, value: Any) -> Any:
     """Return a default as a configuration has it; `MISSING` if there is no plain form."""
-    if value is MISSING:
-        return MISSING
     if is_dataclass(value):
         target = f"{type(value).__module__}.{type(value).__qualname__}"
-        inner = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
         named = {TARGET: target} if is_strategy(target, *place) else {}
-        return named | {name: _plain(place, part) for name, part in inner.items()}
+        inner = [field.name for field in fields(value) if field.init]
+        return named | {name: _plain(place, getattr(value, name)) for name in inner}
     try:
         return to_jsonable_python(value)
     except PydanticSerializationError:
@@ -136,6 +121,6 @@ def _refuse_unknown(key: str, settings: Mapping[str, Any], known: Collection[str
     )
 
 
-def _any(strategy: Any) -> Any:
-    """Have a class that is known to be a dataclass taken for one."""
-    return strategy
+def _fields(strategy: Any) -> tuple[Field[Any], ...]:
+    """Return the fields of a class that is known to be a dataclass."""
+    return fields(strategy)

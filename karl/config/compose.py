@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -17,8 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from karl.config.complete import completed, default_of
-from karl.config.folders import config_folder, existing_folder
-from karl.config.targets import TARGET, strategy_class
+from karl.config.targets import TARGET, config_folder, existing_folder, strategy_class
 from karl.errors import ConfigError
 
 __all__ = [
@@ -64,44 +63,31 @@ def compose_config(overrides: Sequence[str] = (), extra: Path | None = None) -> 
     Returns
     -------
     dict
-        The resolved configuration; its key `choices` tells which option of
-        each group was chosen.
+        Resolved; its key `choices` tells which option of each group was chosen.
 
     Raises
     ------
     ConfigError
-        If an override names no key or option, cannot be parsed, or a value
-        is missing.
+        If an override names no key or option, cannot be parsed, or a value is missing.
     """
     with _hydra():
-        full = _compose(overrides, extra)
-        choices = OmegaConf.to_container(full.hydra.runtime.choices)
-        keys = [str(key) for key in full if key != "hydra"]
-        given = OmegaConf.to_container(OmegaConf.masked_copy(full, keys))
+        given: Any = OmegaConf.to_container(_compose(overrides, extra))
+        choices = given.pop("hydra")["runtime"]["choices"]
         # Completed first: ${…} may refer to a key that no option mentions.
-        whole = OmegaConf.create(completed(cast("dict[str, Any]", given), extra))
-        plain = OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict) and isinstance(choices, dict)  # noqa: S101
+        whole = OmegaConf.create(completed(given, extra))
+        plain: Any = OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)
     groups = {
-        str(group): option
+        group: option
         for group, option in sorted(choices.items())
-        if not str(group).startswith("hydra/") and option is not None
+        if not group.startswith("hydra/") and option is not None
     }
-    return {str(key): value for key, value in plain.items()} | {GROUPS_KEY: groups}
+    return {**plain, GROUPS_KEY: groups}
 
 
 def combinations(
     overrides: Sequence[str], extra: Path | None = None
 ) -> tuple[set[str], list[list[str]]]:
-    """Combine the values of overrides that have several, in Hydra's way.
-
-    Parameters
-    ----------
-    overrides : sequence of str
-        Such as `sampler=random,margin` or `seed=range(0,3)`; the last one varies
-        fastest.
-    extra : Path, optional
-        A folder with groups of the user's own.
+    """Combine the values of overrides such as `seed=range(0,3)`; the last one varies fastest.
 
     Returns
     -------
@@ -117,13 +103,13 @@ def combinations(
         If an override cannot be parsed, or has values that cannot be listed.
     """
     given = parse_overrides(overrides)
-    for item in given:
-        if item.is_sweep_override() and not item.is_discrete_sweep():
+    for item in filter(Override.is_sweep_override, given):
+        if not item.is_discrete_sweep():
             raise ConfigError(
                 f"{item.input_line}: the values of a sweep must be listed",
                 hint="Such as KEY=1,2,3 or KEY=range(0,5); `karl tune` searches intervals.",
             )
-        if item.is_sweep_override() and item.key_or_group == "experiment":
+        if item.key_or_group == "experiment":
             raise ConfigError(
                 f"{item.input_line}: one experiment at a time, for each may hold values of its own",
                 hint="Carry out a sweep for each; `karl report` takes several.",
@@ -156,14 +142,15 @@ def _compose(overrides: Sequence[str], extra: Path | None) -> DictConfig:
 def _open_ended(override: Override, extra: Path | None) -> str:
     """Have an override set a key that no option mentions; whether there is one is seen later."""
     key = override.key_or_group
-    folders = (config_folder(), *([] if extra is None else [extra]))
-    chooses = any((folder / key).is_dir() for folder in folders)
+    is_group = any((folder / key).is_dir() for folder in _folders(extra))
+    chooses = is_group and not isinstance(override.value(), dict)
     of_hydra = key.startswith(("hydra.", "hydra/"))
-    if override.type != OverrideType.CHANGE or of_hydra:
-        return str(override.input_line)
-    if chooses and not isinstance(override.value(), dict):
-        return str(override.input_line)
-    return f"++{override.input_line}"
+    as_it_is = override.type != OverrideType.CHANGE or of_hydra or chooses
+    return str(override.input_line) if as_it_is else f"++{override.input_line}"
+
+
+def _folders(extra: Path | None) -> list[Path]:
+    return [config_folder(), *filter(None, [extra])]
 
 
 def search_path(extra: Path | None) -> list[str]:
@@ -184,10 +171,7 @@ def parse_overrides(overrides: Sequence[str]) -> list[Override]:
 
 
 def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the values of a nested configuration by their dotted keys.
-
-    Lists count as values; `prefix` is put before every key.
-    """
+    """Return the values of a nested configuration by their dotted keys; lists count as values."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict):
@@ -198,10 +182,7 @@ def flatten(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the dotted keys on which two configurations differ, with both values.
-
-    A key that one side lacks is None there.
-    """
+    """Return the dotted keys on which two configurations differ, with both values or None."""
     before, after = flatten(old), flatten(new)
     return {
         key: (before.get(key), after.get(key))
@@ -231,7 +212,7 @@ def _readable(error: Exception) -> ConfigError:
 def group_options(extra: Path | None = None) -> dict[str, list[str]]:
     """Return the options of every configuration group, in alphabetical order."""
     options: dict[str, set[str]] = {}
-    for folder in filter(None, (config_folder(), extra)):
+    for folder in _folders(extra):
         for file in folder.glob("*/*.yaml"):
             options.setdefault(file.parent.name, set()).add(file.stem)
     return {group: sorted(names) for group, names in sorted(options.items())}

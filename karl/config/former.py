@@ -17,6 +17,7 @@ ALIASES: Final = {
     "karl.datasets.cards.NoCards": "karl.cards.none.NoCards",
     "karl.datasets.cards.RecordedCards": "karl.cards.recorded.RecordedCards",
     "karl.datasets.demo.source.Demo": "karl.demo.source.Demo",
+    "karl.datasets.validation.ValidationSplit": "karl.datasets.splits.ValidationSplit",
     "karl.enrichment.cards.LLMCards": "karl.cards.llm.LLMCards",
     "karl.features.PairFeatures": "karl.features.vectors.PairFeatures",
 }
@@ -29,12 +30,12 @@ _ASKING_GROUPS: Final = ("llm", "cards")
 
 def in_present_terms(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a run as the present version would have written it."""
-    present = _translated(dict(config), ALIASES)
+    present: dict[str, Any] = _translated(dict(config), ALIASES)
     for group in _ASKING_GROUPS:
         settings = present.get(group)
         if isinstance(settings, dict) and settings.keys() >= _BATCH_KEYS:
             present[group] = {k: v for k, v in settings.items() if k not in _BATCH_KEYS}
-    return {str(key): value for key, value in present.items()}
+    return present
 
 
 def first_named(settings: Any) -> Any:

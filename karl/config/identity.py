@@ -9,10 +9,7 @@ __all__ = ["identity"]
 
 
 def identity(value: Any) -> Any:
-    """Return a strategy's class and configuration as a JSON value.
-
-    It is equal for strategies that do the same.
-    """
+    """Return class and configuration of a strategy as JSON, equal for those that do the same."""
     if is_dataclass(value) and not isinstance(value, type):
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         return {"class": name} | {

@@ -16,15 +16,12 @@ class Budget:
     ----------
     rounds : int
         Active-learning rounds after the seed.
-    labels_per_round : int, optional
-        Pairs sent to the annotator in one round; no limit but the sampler's
-        (one pair for every fine category) when left out.
-    labels : int, optional
-        Pairs sent to the annotator in the whole run.
+    labels_per_round, labels : int, optional
+        Pairs sent to the annotator in one round and in the whole run; the sampler has a limit
+        of its own (one pair for every fine category).
     usd, calls, tokens : float or int, optional
-        What the run may spend on a language model: US dollars, requests, and
-        tokens of prompts and answers together. Hard: no call is sent that
-        could break one.
+        What the run may spend on a language model: US dollars, requests, and tokens of prompts
+        and answers together. Hard: no call is sent that could break one.
     """
 
     rounds: int = Field(default=10, ge=0)

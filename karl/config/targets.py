@@ -15,44 +15,61 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
-from karl.config.folders import config_folder, existing_folder, read_yaml
+import yaml
+
 from karl.errors import ConfigError
 
 __all__ = [
-    "ENTRY_POINTS",
     "TARGET",
     "check_targets",
+    "config_folder",
+    "existing_folder",
     "is_strategy",
+    "read_yaml",
     "strategy_class",
 ]
 
 TARGET: Final = "_target_"
 """The key that names the class of a strategy."""
 
-ENTRY_POINTS: Final = "karl.strategies"
-"""Group of the entry points by which installed packages name modules with strategies."""
-
+# Group of the entry points by which installed packages name modules with strategies.
+_ENTRY_POINTS: Final = "karl.strategies"
 _OWN: Final = "karl"
+_Loader: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def config_folder() -> Path:
+    """Return the folder of the Hydra groups: packaged, or the checkout's `conf/`."""
+    package = Path(__file__).resolve().parents[1]
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parent / "conf"
+
+
+def existing_folder(config_dir: Path) -> Path:
+    """Return the absolute path of a folder with the user's own groups, or raise a ConfigError."""
+    if not config_dir.is_dir():
+        raise ConfigError(f"--config-dir: there is no folder {config_dir}")
+    return config_dir.resolve()
+
+
+def read_yaml(file: Path, hint: str | None = None) -> Any:
+    """Return what a YAML file holds, where ${…} has no meaning; else raise a ConfigError."""
+    try:
+        # OmegaConf's own reader takes forty times as long.
+        return yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}", hint=hint) from error
 
 
 def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> None:
-    """Refuse settings that name anything but strategies of their group; nothing is imported.
+    """Refuse settings that name anything but strategies of their group, at any depth.
 
-    Parameters
-    ----------
-    group : str
-        Of the configuration, such as `sampler`.
-    settings : Any
-        Of a strategy, with strategies of the same group inside it at any depth.
-
-    Raises
-    ------
-    ConfigError
-        If a target is none of the group's; it names the key.
+    Nothing is imported; a ConfigError names the key.
     """
     folder = None if config_dir is None else existing_folder(config_dir)
     for key, target in _named(group, settings):
-        if not _is_dotted(target):
+        parts = target.split(".") if isinstance(target, str) else []
+        if len(parts) < 2 or not all(map(str.isidentifier, parts)):
             raise ConfigError(
                 f"{key}: {target!r} is no name of a class",
                 hint=f"Choose an option: {group}=OPTION; see `karl config`.",
@@ -62,19 +79,9 @@ def check_targets(group: str, settings: Any, config_dir: Path | None = None) -> 
 
 
 def strategy_class(key: str, target: str) -> type:
-    """Import the class of a strategy.
+    """Import the class of a strategy that `check_targets` let pass.
 
-    Parameters
-    ----------
-    key : str
-        Where it is named, for messages.
-    target : str
-        As `check_targets` let it pass.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be imported, or is no dataclass.
+    A ConfigError says under which key it is named, if it cannot be imported or is no dataclass.
     """
     module, _, name = target.rpartition(".")
     try:
@@ -92,6 +99,22 @@ def strategy_class(key: str, target: str) -> type:
     return found
 
 
+def is_strategy(target: str, group: str, folder: Path | None = None) -> bool:
+    """Whether a dotted name is one of a strategy of a group; nothing is imported."""
+    if _is_in(_OWN, target):  # no folder can make a strategy of what karl does not call one
+        return target in _own_targets(group)
+    module = target.rpartition(".")[0]
+    of_user = () if folder is None else _targets_in(folder, group)
+    return any(name.rpartition(".")[0] == module for name in of_user) or any(
+        _is_in(point.value.partition(":")[0].strip(), module)
+        for point in entry_points(group=_ENTRY_POINTS)
+    )
+
+
+def _is_in(package: str, name: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
 def _named(key: str, settings: Any) -> Iterator[tuple[str, Any]]:
     """Give every target at any depth, with its key."""
     if isinstance(settings, dict):
@@ -102,32 +125,6 @@ def _named(key: str, settings: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(settings, list):
         for number, value in enumerate(settings):
             yield from _named(f"{key}.{number}", value)
-
-
-def _is_dotted(target: Any) -> bool:
-    if not isinstance(target, str):
-        return False
-    parts = target.split(".")
-    return len(parts) > 1 and all(map(str.isidentifier, parts))
-
-
-def is_strategy(target: str, group: str, folder: Path | None = None) -> bool:
-    """Whether a dotted name is one of a strategy of a group; nothing is imported."""
-    if _is_in(_OWN, target):  # no folder can make a strategy of what karl does not call one
-        return target in _own_targets(group)
-    module = target.rpartition(".")[0]
-    if folder is not None and module in {
-        name.rpartition(".")[0] for name in _targets_in(folder, group)
-    }:
-        return True
-    return any(
-        _is_in(point.value.partition(":")[0].strip(), module)
-        for point in entry_points(group=ENTRY_POINTS)
-    )
-
-
-def _is_in(package: str, name: str) -> bool:
-    return name == package or name.startswith(f"{package}.")
 
 
 @cache

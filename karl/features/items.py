@@ -30,15 +30,18 @@ class Items:
         catalogue without prices.
     catalogue : Catalogue, optional
         With the columns of the item cards, for features that read texts.
+
+    Attributes
+    ----------
     memo : Memo
-        Of what features derive from the items.
+        Of what is derived from the items.
     """
 
     vectors: ItemVectors
     categories: ItemCategories
     log_price: NDArray[np.float32] | None = None
     catalogue: Catalogue | None = None
-    memo: Memo[Any] = field(default_factory=lambda: Memo(64), repr=False)
+    memo: Memo[Any] = field(init=False, default_factory=lambda: Memo(64), repr=False)
 
     def __len__(self) -> int:
         return len(self.vectors.values)

@@ -103,7 +103,7 @@ class TypeTable:
         weighted = tfidf([*kinds, *entries], stems, norm=None, binary=True)
         words, shares = normalize(weighted), normalize(weighted, norm="l1")
         characters = tfidf([*types, *entries], "char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        heads = tfidf([*types, *entries], lambda text: [head(text)])
+        heads = tfidf([*types, *entries], lambda text: [head(text)] if text else [])
         asked = {
             WORDS: words[n:],
             COVERED: shares[n:],
@@ -195,7 +195,7 @@ def _entries(cards: pl.DataFrame) -> tuple[dict[str, _Lists], list[str]]:
         starts = np.cumsum([0, *map(len, of_type)])
         entries = [codes.setdefault(entry, len(codes)) for found in of_type for entry in found]
         lists[name] = _Lists(starts, np.array(entries, np.int64))
-    return lists, list(codes)
+    return lists, list(codes) or [""]
 
 
 def _best(lists: Mapping[str, _Lists], asked: csr_matrix, given: csr_matrix) -> dict[str, Values]:

@@ -45,19 +45,10 @@ def may_change(override: str) -> bool:
 def changed(
     config: dict[str, Any], changes: Sequence[str], config_dir: Path | None = None
 ) -> dict[str, Any]:
-    """Return a configuration with other values.
+    """Return a run's configuration with other values, which overrides give that `may_change`.
 
-    Parameters
-    ----------
-    config : dict
-        Of a run; left as it is.
-    changes : sequence of str
-        Overrides of keys that may change; see `may_change`.
-
-    Raises
-    ------
-    ConfigError
-        If one is malformed, has several values, or chooses an option that there is not.
+    A ConfigError tells of one that is malformed, has several values, or chooses an option that
+    there is not.
     """
     if not changes:
         return config
@@ -70,29 +61,26 @@ def changed(
         new[GROUPS_KEY][TRACKING] = composed[GROUPS_KEY].get(TRACKING)
     for item in overrides:
         if item not in chosen:
-            _set(new, item.key_or_group, _value(item))
+            # What stands in a run's file is plain text, whatever it looks like.
+            *parents, name = item.key_or_group.split(".")
+            place = new
+            for parent in parents:
+                if not isinstance(place.get(parent), dict):
+                    place[parent] = {}
+                place = place[parent]
+            place[name] = _value(item)
     return new
 
 
 def _value(override: Override) -> Any:
     """Return the value of an override, in which ${…} means what it does for a new run."""
     try:
-        alone = OmegaConf.create({override.key_or_group: override.value()})
-        value = OmegaConf.to_container(alone, resolve=True)
+        alone = OmegaConf.create({"value": override.value()})
+        OmegaConf.resolve(alone)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{override.input_line}: {str(error).splitlines()[0]}") from error
-    assert isinstance(value, dict)  # noqa: S101
-    return value[override.key_or_group]
-
-
-def _set(config: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; what stands in a run's file is plain text, whatever it looks like."""
-    *parents, name = key.split(".")
-    for parent in parents:
-        if not isinstance(config.get(parent), dict):
-            config[parent] = {}
-        config = config[parent]
-    config[name] = value
+    plain: Any = OmegaConf.to_container(alone)
+    return plain["value"]
 
 
 def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
@@ -104,13 +92,8 @@ def fixed_hash(config: dict[str, Any], distinguish: Collection[str] = ()) -> str
 def default_name(config: dict[str, Any], distinguish: Collection[str] = ()) -> str:
     """Return a name that is the same whenever the configuration is.
 
-    Parameters
-    ----------
-    config : dict
-        The composed configuration.
-    distinguish : collection of str
-        Keys that tell runs apart here although they may change during a run, such
-        as `budget.labels` where several values of it are compared.
+    Keys to `distinguish` tell runs apart here although they may change during a run, such as
+    `budget.labels` where several values of it are compared.
     """
     choices = config[GROUPS_KEY]
     return f"{choices.get('data')}-{choices.get('sampler')}-{fixed_hash(config, distinguish)[:8]}"

@@ -5,33 +5,32 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from filelock import FileLock, Timeout
 
-from karl.config.build import GROUPS, TRACKING
+from karl.config.build import GROUPS, TRACKING, build
 from karl.config.compose import GROUPS_KEY, differences
-from karl.config.folders import read_yaml
 from karl.config.former import in_present_terms
+from karl.config.targets import read_yaml
 from karl.datasets import Dataset
 from karl.errors import ConfigError, UsageError
 from karl.experiments import Experiment
 from karl.files import hash_file, write_text
-from karl.llm.account import Watch, silent
+from karl.llm.account import Account, Watch, silent
 from karl.memo import Memo
 from karl.numerics import Machine
 from karl.runs.changes import changed, fixed_hash, is_changeable
-from karl.runs.experiment import make_experiment
-from karl.runs.lock import held
+from karl.runs.loop import metrics_rows
 from karl.runs.manifest import Manifest, StageRecord, check_version
-from karl.runs.metrics import metrics_rows
 from karl.stages.artefacts import InFolder
 
-__all__ = ["CONFIG_FILE", "Run", "there_is_none"]
+__all__ = ["CONFIG_FILE", "Run", "held", "make_experiment", "there_is_none"]
 
 CONFIG_FILE: Final = "config.yaml"
 """The file that makes a folder a run."""
@@ -41,6 +40,7 @@ _log = logging.getLogger(__name__)
 # Runs made before there was tracking told nobody.
 _NO_TRACKING: Final = {"_target_": "karl.tracking.none.NoTracking"}
 _DAMAGED: Final = "Restore it, or choose another --name."
+_VOTE_STORE: Final = "votes.sqlite"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +49,13 @@ class Run:
 
     Parameters
     ----------
-    folder : Path
-    config : dict
-        The composed configuration.
     watch : Watch
         Told of the progress of what is asked of a language model.
     patience_s : float
         How long to wait for another process that works on the run; negative: until
         it is done.
     among : Path, optional
-        The folder of all runs, where they share their votes; the one that the run's own
-        folder is in when left out.
+        The folder of all runs, where they share their votes; by default the one above.
     memo : Memo
         Data sets that were read; handed in, it is shared between runs.
     config_dir : Path, optional
@@ -83,19 +79,9 @@ class Run:
         config_dir: Path | None = None,
         among: Path | None = None,
     ) -> Run:
-        """Open a run that exists, with the configuration it was started with.
+        """Open a run that exists, with the configuration it was started with, but for `changes`.
 
-        Parameters
-        ----------
-        changes : sequence of str
-            Overrides of keys that may change; see `may_change`.
-
-        Raises
-        ------
-        UsageError
-            If there is no such run.
-        ConfigError
-            If its configuration cannot be read.
+        It is a UsageError if there is none, a ConfigError if its configuration cannot be read.
         """
         file = folder / CONFIG_FILE
         if not file.exists():
@@ -115,22 +101,10 @@ class Run:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The experiment that the run carries out.
-
-        Raises
-        ------
-        UsageError
-            If the run was made by a version whose figures this one does not give.
-        """
+        """The experiment that the run carries out; see `check_version`."""
         self._check_version()
-        return make_experiment(
-            self.config,
-            self.name,
-            self.runs,
-            config_dir=self.config_dir,
-            watch=self.watch,
-            memo=self.memo,
-        )
+        config_dir, watch = self.config_dir, self.watch
+        return make_experiment(self.config, self.name, self.runs, config_dir, watch, memo=self.memo)
 
     @cached_property
     def artefacts(self) -> InFolder:
@@ -144,13 +118,7 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest as it is on disk.
-
-        Raises
-        ------
-        KarlError
-            If it cannot be read.
-        """
+        """The manifest as it is on disk; a KarlError if it cannot be read."""
         return Manifest.read(self._manifest_file)
 
     @property
@@ -174,34 +142,23 @@ class Run:
         """
         artefacts = {str(path.relative_to(self.folder)): hash_file(path) for path in written}
         done = StageRecord(stage, number, round(seconds, 3), artefacts)
-        self.manifest.with_stage(done).write(self._manifest_file)
+        manifest = self.manifest
+        replace(manifest, stages=[*manifest.stages, done]).write(self._manifest_file)
         self._write_metrics()
 
     def _write_metrics(self) -> None:
-        """Write `metrics.jsonl` anew, atomically.
+        """Write `metrics.jsonl` anew each time: whenever killed, it has every row once."""
+        write_text(self.metrics_file, "".join(f"{row.to_json()}\n" for row in metrics_rows(self)))
 
-        It is made from the evaluations each time, so that a run that was killed at
-        any moment neither lacks a row nor has one twice.
-        """
-        text = "".join(f"{row.to_json()}\n" for row in metrics_rows(self))
-        write_text(self.metrics_file, text)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from working on the run; a UsageError if one does."""
-        with held(self.folder, "working on the run", self.patience_s):
-            yield
+        return held(self.folder, "working on the run", self.patience_s)
 
     def prepare(self, *, seed_only: bool = False) -> None:
         """Make the folder, or check that it holds the same experiment.
 
-        Everything that can be wrong with configuration and data is found here,
-        before anything is written.
-
-        Parameters
-        ----------
-        seed_only : bool
-            Leave unchecked what only rounds need, such as the annotator.
+        Everything that can be wrong with configuration and data is found here, before
+        anything is written; with `seed_only` all but what rounds need, such as the annotator.
 
         Raises
         ------
@@ -211,37 +168,29 @@ class Run:
         DataError
             If the data cannot be used.
         UsageError
-            If the run was made by a version whose figures this one does not give.
+            If another version made the run; see `check_version`.
         """
         self.settle(self.examine(seed_only=seed_only))
         with self.locked():  # a process that was killed may have left them behind its stages
             self._write_metrics()
 
     def examine(self, *, seed_only: bool = False) -> Manifest:
-        """Find out what can be wrong; nothing is written. See `prepare`.
-
-        Returns
-        -------
-        Manifest
-            Of the run as it would be made now.
-        """
+        """Find out what can be wrong, and write nothing: the manifest of a run made now."""
         self._check_version()  # before its keys are compared: it may have had others
         if self.exists:
             self._check_config()
         annotates = self.experiment.budget.rounds > 0 and not (seed_only or self._is_complete)
         if annotates:
             self.experiment.llm.check()  # before cards are paid for
-        manifest = Manifest(
+        return Manifest(
             name=self.name,
             config_sha256=fixed_hash(self.config),
             data_sha256=self.experiment.data_hash,
             seed=self.experiment.seed,
             choices={k: v for k, v in self.experiment.choices.items() if k != TRACKING},
             same_everywhere=self.experiment.same_everywhere,
+            prompt_sha256=self.experiment.check().prompt if annotates else None,
         )
-        if annotates:
-            manifest = replace(manifest, prompt_sha256=self.experiment.check().prompt)
-        return manifest
 
     def settle(self, manifest: Manifest) -> None:
         """Make the folder of a run that was examined; see `prepare`."""
@@ -264,11 +213,7 @@ class Run:
     @property
     def is_made(self) -> bool:
         """Whether the folder holds this very configuration, limits included."""
-        return self.exists and self._made_with == self.config
-
-    @property
-    def _made_with(self) -> dict[str, Any]:
-        return _read_config(self.folder / CONFIG_FILE)
+        return self.exists and _read_config(self.folder / CONFIG_FILE) == self.config
 
     @property
     def _is_complete(self) -> bool:
@@ -280,16 +225,15 @@ class Run:
             check_version(self.name, self.manifest.karl)
 
     def _check_config(self) -> None:
+        found = differences(_read_config(self.folder / CONFIG_FILE), self.config)
         lines = [
-            f"  {key}: {_shown(old)} → {_shown(new)}"
-            for key, (old, new) in differences(self._made_with, self.config).items()
+            f"\n  {key}: {_shown(old)} → {_shown(new)}"
+            for key, (old, new) in found.items()
             if not is_changeable(key)
         ]
         if lines:
             raise ConfigError(
-                "\n".join(
-                    [f"the run '{self.name}' was started with another configuration:", *lines]
-                ),
+                f"the run '{self.name}' was started with another configuration:{''.join(lines)}",
                 hint="What is not given counts as its default. Give what the run was started with, "
                 f"or the name alone (--name {self.name}), or choose another --name.",
             )
@@ -302,30 +246,72 @@ class Run:
                 f"the data of the run '{self.name}' have changed since it was started",
                 hint="Restore the data files, or choose another --name.",
             )
-        if None not in (manifest.prompt_sha256, now.prompt_sha256):
-            if manifest.prompt_sha256 != now.prompt_sha256:
-                raise ConfigError(
-                    f"the prompt of the run '{self.name}' has changed since it was started",
-                    hint="Restore the template, or choose another --name.",
-                )
-        elif now.prompt_sha256 is not None:  # a run that began with the seed alone
-            manifest = replace(manifest, prompt_sha256=now.prompt_sha256)
+        prompt = manifest.prompt_sha256 or now.prompt_sha256  # a seed alone has none yet
+        if now.prompt_sha256 not in (None, prompt):
+            raise ConfigError(
+                f"the prompt of the run '{self.name}' has changed since it was started",
+                hint="Restore the template, or choose another --name.",
+            )
         manifest.verify(self.folder)
-        if not self._is_complete:  # else nothing more is computed
-            self._tell_of_another_machine(manifest.machines, now.machines)
-            manifest = manifest.on(now.machines[-1])
+        manifest = replace(manifest, prompt_sha256=prompt)
+        (here,) = now.machines
+        if not self._is_complete and here not in manifest.machines[-1:]:
+            self._tell_of_another_machine(manifest.machines, here)
+            manifest = replace(manifest, machines=[*manifest.machines, here])
         manifest.write(self._manifest_file)
 
-    def _tell_of_another_machine(self, before: list[Machine], now: list[Machine]) -> None:
-        if before and (before[-1].processor, before[-1].blas) != (now[-1].processor, now[-1].blas):
+    def _tell_of_another_machine(self, before: list[Machine], here: Machine) -> None:
+        if before and (before[-1].processor, before[-1].blas) != (here.processor, here.blas):
             _log.warning(
                 "karl: the run '%s' was worked on with %s (%s) before and goes on with %s (%s); %s",
                 self.name,
-                *(before[-1].processor, before[-1].blas, now[-1].processor, now[-1].blas),
+                *(before[-1].processor, before[-1].blas, here.processor, here.blas),
                 "its figures do not depend on that"
                 if self.experiment.same_everywhere
                 else "figures of its classifier or encoder may depend on that",
             )
+
+
+def make_experiment(
+    config: dict[str, Any],
+    payer: str,
+    runs: Path,
+    config_dir: Path | None = None,
+    watch: Watch = silent,
+    **more: Any,
+) -> Experiment:
+    """Make the experiment of a composed configuration; a ConfigError names a key that is wrong.
+
+    Parameters
+    ----------
+    payer : str
+        Under which name the store of votes remembers what it spends: that of a run.
+    runs : Path
+        The folder of all runs; the store in it keeps every answer of a language model.
+    **more
+        Further fields of `Experiment`, also in place of what the configuration names.
+    """
+    parts = build(config, config_dir) | more
+    account = Account(payer, runs / _VOTE_STORE, parts["budget"], watch)
+    return Experiment(**parts, account=account)
+
+
+@contextmanager
+def held(folder: Path, doing: str, patience_s: float = 0) -> Iterator[None]:
+    """Hold a folder's lock; a process that is killed lets go of it.
+
+    It is a UsageError if another process, which must be `doing` the same, does not let go of
+    it in so many seconds; negative: wait until it does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=patience_s):
+            yield
+    except Timeout as error:
+        raise UsageError(
+            f"another process is {doing} '{folder.name}'",
+            hint="Wait for it, or choose another --name.",
+        ) from error
 
 
 def there_is_none(kind: str, folder: Path, file: str) -> UsageError:

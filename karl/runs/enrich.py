@@ -28,11 +28,6 @@ def enrich(run: Run) -> tuple[Summary, Path, Path | None]:
     categories : Path or None
         The list of categories, which `cards.categories=…` reads; None where the
         catalogue's own are kept.
-
-    Raises
-    ------
-    UsageError
-        If the run's cards are not written by a language model.
     """
     cards = run.experiment.cards
     if not isinstance(cards, LLMCards):

@@ -19,14 +19,7 @@ __all__ = ["Forecast", "forecast"]
 
 @dataclass(frozen=True)
 class Forecast:
-    """Estimates of what is left.
-
-    Parameters
-    ----------
-    lines : list of Estimate
-    notes : list of str
-        What the lines rest on.
-    """
+    """Estimates of what is left, and notes on what they rest on."""
 
     lines: list[Estimate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -55,11 +48,6 @@ def forecast(run: Run, n_gold: int | None = None) -> Forecast:
         Need not exist; nothing is written and nothing is sent.
     n_gold : int, optional
         Human-labelled pairs that the annotator is to be measured on.
-
-    Returns
-    -------
-    Forecast
-        Empty where nothing costs anything.
     """
     found = Forecast()
     experiment = _with_cards(run.experiment, found)

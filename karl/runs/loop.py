@@ -1,21 +1,25 @@
-"""The loop: which stage is next, carried out and recorded until the budget ends."""
+"""The loop: which stage is next, carried out and recorded until the budget ends.
+
+It goes through a run's folder, or through memory.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from karl.errors import BudgetExhausted, UsageError
+from karl.evaluation.record import MetricsRow
 from karl.experiments import Experiment
 from karl.runs.manifest import StageRecord
-from karl.stages.artefacts import Artefacts
+from karl.stages.artefacts import Artefacts, InMemory
 from karl.stages.evaluate import evaluate
-from karl.stages.kinds import SEED_ROUND, SELECTED
+from karl.stages.kinds import EVALUATION, SEED_ROUND, SELECTED
 from karl.stages.label import label
 from karl.stages.seed import seed
 from karl.stages.select import select
@@ -24,19 +28,19 @@ from karl.stages.train import train
 __all__ = [
     "STAGES",
     "End",
+    "MemoryRun",
     "Observer",
     "Observers",
     "Step",
     "Work",
+    "metrics_rows",
     "next_step",
     "run_round",
     "run_stage",
     "run_to_end",
 ]
 
-StageFunction = Callable[[Experiment, Artefacts, int], list[Path]]
-
-STAGES: dict[str, StageFunction] = {
+STAGES: dict[str, Callable[[Experiment, Artefacts, int], list[Path]]] = {
     "seed": seed,
     "select": select,
     "label": label,
@@ -92,6 +96,34 @@ class Work(Protocol):
         """Keep others from carrying it out at the same time."""
 
 
+@dataclass(frozen=True, eq=False)
+class MemoryRun:
+    """An experiment that is carried out without a folder; see `Work`."""
+
+    experiment: Experiment
+    artefacts: InMemory = field(default_factory=InMemory)
+    stages: list[StageRecord] = field(default_factory=list)
+    name: str = "in memory"
+
+    def command(self, stage: str) -> str:
+        """Return what carries out a stage."""
+        return f"exp.{stage}()"
+
+    def prepare(self, *, seed_only: bool = False) -> None:
+        """Find out what rounds cannot do, as a ConfigError, before a language model is paid."""
+        if not seed_only and self.experiment.budget.rounds > 0:
+            self.experiment.llm.check()  # before cards are paid for
+            self.experiment.check()
+
+    def record(self, stage: str, number: int, seconds: float, written: Sequence[Path]) -> None:
+        """Remember that a stage is done."""
+        self.stages.append(StageRecord(stage, number, round(seconds, 3), {}))
+
+    def locked(self) -> AbstractContextManager[None]:
+        """There is nobody to keep away."""
+        return nullcontext()
+
+
 class Observer(Protocol):
     """Is told what the loop does."""
 
@@ -138,12 +170,37 @@ def next_step(run: Work) -> Step | End:
     return End.LABELS if budget.labels_used_up(n_asked) else Step("select", number)
 
 
-def _advance(run: Work, step: Step, observer: Observer) -> None:
-    """Carry out one stage and record it.
+def metrics_rows(run: Work) -> list[MetricsRow]:
+    """Return the lines of `metrics.jsonl`: one per evaluated round and evaluation set."""
+    experiment, stages = run.experiment, list(run.stages)
+    rows = []
+    for number in [record.round for record in stages if record.stage == "evaluate"]:
+        evaluation: dict[str, Any] = run.artefacts.read(EVALUATION, number)
+        usage = evaluation["usage"]
+        common = {
+            "round": evaluation["round"],
+            "fold": getattr(experiment.split, "fold", None),
+            "seed": experiment.seed,
+            "sampler": experiment.choices["sampler"],
+            "llm": experiment.choices["llm"],
+            "n_human": evaluation["n_human"],
+            "n_llm": evaluation["n_llm"],
+            "n_train": evaluation["n_human"] + evaluation["n_llm"],
+            "diversity": evaluation["diversity"]["value"],
+            "llm_calls": usage["calls"],
+            "llm_tokens_in": usage["tokens_in"],
+            "llm_tokens_out": usage["tokens_out"],
+            "llm_cost_usd": usage["cost_usd"],
+            "seconds": round(sum(r.seconds for r in stages if r.round == number), 3),
+        }
+        for eval_set, scores in evaluation["scores"].items():
+            told = {name: value for name, value in scores.items() if name != "confusion"}
+            rows.append(MetricsRow(**common, eval_set=eval_set, **told))
+    return rows
 
-    The stage's artefacts are on disk before it is recorded: a run that is
-    killed in between does the stage again, with the same result.
-    """
+
+def _advance(run: Work, step: Step, observer: Observer) -> None:
+    """Carry out one stage; what it makes is there before it is recorded."""
     observer.started(step)
     start = time.perf_counter()
     written = STAGES[step.stage](run.experiment, run.artefacts, step.round)
@@ -154,15 +211,7 @@ def _advance(run: Work, step: Step, observer: Observer) -> None:
 def run_to_end(run: Work, observer: Observer) -> End:
     """Carry out all stages that are left of a run that is prepared.
 
-    Returns
-    -------
-    End
-        Why there is nothing more to do.
-
-    Raises
-    ------
-    BudgetExhausted
-        If the label budget was used up before all rounds were done.
+    It is BudgetExhausted if the label budget is used up before all rounds are done.
     """
     with run.locked():
         while isinstance(step := next_step(run), Step):
@@ -171,13 +220,7 @@ def run_to_end(run: Work, observer: Observer) -> End:
 
 
 def run_round(run: Work, observer: Observer) -> End | None:
-    """Carry out the stages up to the end of the current round.
-
-    Returns
-    -------
-    End or None
-        Why there was nothing to do; None if there was.
-    """
+    """Carry out the stages up to the end of the current round; tell if there was nothing to do."""
     with run.locked():
         step = next_step(run)
         if isinstance(step, End):
@@ -189,9 +232,7 @@ def run_round(run: Work, observer: Observer) -> End | None:
 
 
 def run_stage(run: Work, stage: str, observer: Observer) -> Step | End | None:
-    """Carry out one stage, if it is the one to come.
-
-    The stage `seed` includes the evaluation of the seed model.
+    """Carry out one stage, if it is the one to come; `seed` includes the seed model's evaluation.
 
     Returns
     -------

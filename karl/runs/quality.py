@@ -16,8 +16,7 @@ from karl.evaluation.quality import assess
 from karl.experiments import Experiment
 from karl.files import hash_json
 from karl.llm.account import Watch
-from karl.runs.directory import Run
-from karl.runs.experiment import make_experiment
+from karl.runs.directory import Run, make_experiment
 from karl.stages.kinds import MEASURED_VOTES, QUALITY, SEED_ROUND
 
 __all__ = ["compare_annotators", "measure"]
@@ -30,13 +29,6 @@ def measure(run: Run, n: int) -> None:
 
     Nothing is trained on these votes. The run, which is prepared, pays for them out of its
     budget, at whatever stage it is.
-
-    Raises
-    ------
-    UsageError
-        If another process works on the run.
-    DataError
-        If there is no pair to measure on.
     """
     with run.locked():
         annotation, found = _assessed(run.experiment, run.experiment.gold(n))
@@ -68,8 +60,6 @@ def compare_annotators(
     overrides : sequence of str
         Every `llm=…` begins an annotator; `llm.…` after it are its own, all others are
         common to all.
-    n_gold : int
-        Pairs.
     runs : Path
         The folder of all runs, with the store of votes.
 
@@ -77,23 +67,12 @@ def compare_annotators(
     -------
     mapping of str to mapping
         `LabelQuality` as a dict, by annotator.
-
-    Raises
-    ------
-    UsageError
-        If fewer than two annotators are given.
     """
-    annotators = _by_annotator(overrides)
-    if len(annotators) < 2:
-        raise UsageError(
-            "a comparison needs two annotators or more",
-            hint="Such as: karl annotators compare data=demo llm=oracle llm=openai",
-        )
     experiments = {}
-    for name, of_annotator in annotators.items():
+    for name, of_annotator in _by_annotator(overrides).items():
         config = compose_config(of_annotator, config_dir)
         payer = f"compare-{hash_json(config[_GROUP])[:12]}"
-        experiments[name] = make_experiment(config, payer, runs, config_dir=config_dir, watch=watch)
+        experiments[name] = make_experiment(config, payer, runs, config_dir, watch)
     for experiment in experiments.values():  # before anything is paid for
         experiment.llm.check()
     for experiment in experiments.values():
@@ -126,4 +105,9 @@ def _by_annotator(overrides: Sequence[str]) -> dict[str, list[str]]:
                 f"{name} is given twice", hint="Leave one out, or give it other llm.… values."
             )
         found[name] = [*common, *of_annotator]
+    if len(found) < 2:
+        raise UsageError(
+            "a comparison needs two annotators or more",
+            hint="Such as: karl annotators compare data=demo llm=oracle llm=openai",
+        )
     return found

@@ -19,19 +19,11 @@ _FIRST: Final = tuple(f"{GROUPS_KEY}.{group}" for group in ("sampler", "data", "
 
 
 def arm_labels(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the strategy ("arm") of every run in a few words.
+    """Name the strategy ("arm") of every run in a few words, from its configuration.
 
-    Parameters
-    ----------
-    configs : sequence of mapping
-        The configurations of runs that are compared.
-
-    Returns
-    -------
-    list of str
-        The sampler, then every option or key that tells strategies apart, such
-        as `margin, cards=recorded`. What follows from another option is left out:
-        `cards=recorded` chooses an encoder too. Folds and seeds do not count.
+    That is the sampler, then every option or key that tells strategies apart, such as
+    `margin, cards=recorded`. What follows from another option is left out: `cards=recorded`
+    chooses an encoder too. Folds and seeds do not count.
     """
     flat = [flatten(dict(config)) for config in configs]
     telling: list[str] = []

@@ -1,39 +1,74 @@
-"""A sweep's folder: the jobs it is made of, each a run in a folder of its own."""
+"""A sweep's folder: the jobs it is made of, each a run in a folder of its own, and their ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from karl.config.compose import compose_config
-from karl.files import read_json, write_json
-from karl.runs.directory import CONFIG_FILE, Run, there_is_none
-from karl.runs.lock import held
-from karl.sweeps.expand import Job
+from karl.config.former import first_named
+from karl.files import hash_json, read_json, write_json
+from karl.runs.directory import CONFIG_FILE, Run, held, there_is_none
 from karl.sweeps.opening import SWEEP_FILE, is_sweep
-from karl.sweeps.outcome import Outcome
 from karl.version import __version__
 
-__all__ = ["JobStatus", "Sweep"]
+__all__ = ["JobStatus", "Outcome", "Sweep"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a job is, as it is on disk for whoever asks.
+
+    Parameters
+    ----------
+    state : {"waiting", "running", "done", "budget", "failed"}
+        A job that was killed keeps saying that it is running.
+    config_sha256 : str
+        Of the whole configuration that it was started with, limits included.
+    message : str
+        Why it failed or stopped.
+    detail : str
+        Where it failed: a traceback.
+    """
+
+    state: Literal["waiting", "running", "done", "budget", "failed"]
+    config_sha256: str
+    message: str = ""
+    detail: str = ""
+
+    @classmethod
+    def of(cls, run: Run) -> Outcome:
+        """Read how a run's job has ended; it waits if it was not started as the run is now."""
+        waiting = cls("waiting", _hash(run))
+        file = _outcome_file(run)
+        if not file.exists():
+            return waiting
+        hint = "Remove it: the job is then looked at anew."
+        found: Outcome = read_json(file, lambda values: cls(**values), hint=hint)
+        return found if found.config_sha256 == waiting.config_sha256 else waiting
+
+    @classmethod
+    def begun(cls, run: Run) -> Outcome:
+        """Return how a run's job stands when it begins."""
+        return cls("running", _hash(run))
+
+    def write(self, run: Run) -> None:
+        """Leave the outcome in the run's folder."""
+        write_json(_outcome_file(run), asdict(self))
+
+
+def _hash(run: Run) -> str:
+    return hash_json(first_named(run.config))
+
+
+def _outcome_file(run: Run) -> Path:
+    return run.folder / "outcome.json"
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job, and how far it is.
-
-    Parameters
-    ----------
-    name : str
-        Of its run in the sweep.
-    overrides : tuple of str
-    outcome : Outcome
-    rounds_done, rounds : int
-        Evaluated so far, and wanted; the seed counts as one.
-    """
+    """A job, by the name of its run, and the rounds that are evaluated; the seed counts as one."""
 
     name: str
     overrides: tuple[str, ...]
@@ -44,32 +79,17 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A folder of runs that are compared.
-
-    Parameters
-    ----------
-    folder : Path
-    jobs : dict of str to tuple of str
-        The overrides of each run, by its name.
-    karl : str
-        The version that launched jobs last.
-    """
+    """A folder of runs that are compared."""
 
     folder: Path
-    jobs: dict[str, tuple[str, ...]]
-    karl: str = __version__
+    jobs: dict[str, tuple[str, ...]]  # the overrides of each run, by its name
+    karl: str = __version__  # launched jobs last
+    # Runs whose configuration was read, which takes longer than all that changes.
+    _runs: dict[str, Run] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, folder: Path) -> Sweep:
-        """Open a sweep that exists.
-
-        Raises
-        ------
-        UsageError
-            If there is none.
-        KarlError
-            If its file cannot be read.
-        """
+        """Open a sweep; a UsageError if there is none, a KarlError if it cannot be read."""
         if not is_sweep(folder):
             raise there_is_none("sweep", folder, SWEEP_FILE)
 
@@ -85,34 +105,13 @@ class Sweep:
         jobs = [{"run": name, "overrides": list(own)} for name, own in self.jobs.items()]
         write_json(self.folder / SWEEP_FILE, {"karl": self.karl, "jobs": jobs})
 
-    def resumed(self, changes: Sequence[str], config_dir: Path | None) -> list[Job]:
-        """Return the jobs as they were, but for limits that are given anew.
-
-        Parameters
-        ----------
-        changes : sequence of str
-            Overrides of keys that may change; see `may_change`.
-        config_dir : Path, optional
-            With groups of the user's own.
-        """
-        jobs = []
-        for name, overrides in self.jobs.items():
-            if self._is_made(name):
-                config = Run.load(self.folder / name, changes, config_dir=config_dir).config
-            else:
-                config = compose_config([*overrides, *changes], config_dir)
-            jobs.append(Job(name, overrides, (), config))
-        return jobs
-
-    def _is_made(self, name: str) -> bool:
+    def is_made(self, name: str) -> bool:
         """Whether a job's run was made; a sweep may have been killed before that."""
         return (self.folder / name / CONFIG_FILE).exists()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from launching jobs of the sweep; a UsageError if one does."""
-        with held(self.folder, "carrying out the sweep"):
-            yield
+        return held(self.folder, "carrying out the sweep")
 
     def status(self) -> list[JobStatus]:
         """Return how far each job is, as it is on disk."""
@@ -123,20 +122,15 @@ class Sweep:
         return [
             self.folder / job.name
             for job in self.status()
-            if job.outcome.state != "done" and self._is_made(job.name)
+            if job.outcome.state != "done" and self.is_made(job.name)
         ]
 
     def _status(self, name: str, overrides: tuple[str, ...]) -> JobStatus:
         if name not in self._runs:
-            if not self._is_made(name):
+            if not self.is_made(name):
                 return JobStatus(name, overrides, Outcome("waiting", ""), 0, 1)
             self._runs[name] = Run.load(self.folder / name)
         run = self._runs[name]
         done = sum(record.stage == "evaluate" for record in run.stages)
         rounds = int(run.config["budget"]["rounds"]) + 1
         return JobStatus(name, overrides, Outcome.of(run), done, rounds)
-
-    @cached_property
-    def _runs(self) -> dict[str, Run]:
-        """Runs whose configuration was read, which takes longer than all that changes."""
-        return {}

@@ -29,10 +29,7 @@ def is_sweep(folder: Path) -> bool:
 def sweep_folder(runs: Path, name: str) -> Path:
     """Return the folder of a sweep, or of a run that is in none.
 
-    Raises
-    ------
-    UsageError
-        If the name could mean a place outside the runs folder.
+    It is a UsageError if the name could mean a place outside the runs folder.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
@@ -44,13 +41,7 @@ def sweep_folder(runs: Path, name: str) -> Path:
 
 
 def run_folder(runs: Path, name: str) -> Path:
-    """Return the folder of a run, or sweep, `NAME`, or of a run of a sweep, `SWEEP/NAME`.
-
-    Raises
-    ------
-    UsageError
-        If the name could mean a place outside the runs folder.
-    """
+    """Return the folder of a run, or sweep, `NAME`, or of a run of a sweep, `SWEEP/NAME`."""
     sweep, slash, run = name.partition("/")
     if slash and is_sweep(runs / sweep) and _NAME.fullmatch(run):
         return sweep_folder(runs, sweep) / run
@@ -63,13 +54,7 @@ def load_run(
     watch: Watch = silent,
     config_dir: Path | None = None,
 ) -> Run:
-    """Open a run that exists, be it in a sweep or not; see `Run.load`.
-
-    Raises
-    ------
-    UsageError
-        If there is no such run, or it is a sweep.
-    """
+    """Open a run that exists, be it in a sweep or not; see `Run.load`."""
     _refuse_sweep(folder)
     above = folder.parent
     return Run.load(folder, changes, watch, config_dir, above.parent if is_sweep(above) else above)
@@ -87,21 +72,11 @@ def find_run(
 
     Parameters
     ----------
-    overrides : sequence of str
     name : str, optional
         Made from the configuration when left out. The name of a run that exists, with
         nothing but limits of its budget given anew, means that run as it was configured.
-    runs : Path
-        The folder of all runs.
     stage : str, optional
         The stage that is to be carried out; any but the seed needs a run that exists.
-
-    Raises
-    ------
-    ConfigError
-        If an override cannot be used.
-    UsageError
-        If there is no such run and the stage needs one, or it is a sweep.
     """
     folder = None if name is None else run_folder(runs, name)
     exists = folder is not None and (folder / CONFIG_FILE).exists()

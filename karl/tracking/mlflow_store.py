@@ -24,7 +24,7 @@ from karl.evaluation.record import MetricsRow
 from karl.files import hash_json
 from karl.llm.redact import redactor
 from karl.runs.directory import Run
-from karl.runs.metrics import metrics_rows
+from karl.runs.loop import metrics_rows
 
 __all__ = ["TrackedRun", "metrics_of", "open_client", "parameters_of", "sqlite_file"]
 

@@ -23,6 +23,8 @@ def card(name: str, **more: Any) -> dict[str, Any]:
         "consumes": [],
         "needs": [],
         "goes_with": [],
+        "substitutes": [],
+        "used_in": [],
     } | more
 
 

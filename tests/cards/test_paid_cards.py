@@ -6,7 +6,7 @@ import pytest
 from paid_prompts import hash_of_all_sent
 
 from karl.cards.categories import CategoryList
-from karl.cards.prompt import CardPrompt, card_template, item_content
+from karl.cards.prompt import FIRST, CardPrompt, card_template, item_content
 from karl.cards.survey import SurveyPrompt, survey_content
 from karl.llm.question import Prompt
 
@@ -34,11 +34,11 @@ ANSWERS = ("", "no", '{"type": "pe', '{"cards": []}', '{"item": 1}', "x" * 600)
 
 
 def prompt_of(name: str) -> Prompt:
-    return SurveyPrompt() if name == "survey" else CardPrompt(card_template(), LISTS[name])
+    return SurveyPrompt() if name == "survey" else CardPrompt(card_template(FIRST), LISTS[name])
 
 
 @pytest.mark.parametrize("name", [*LISTS, "survey"])
-def test_shipped_prompts_are_those_of_0_1_0(name: str) -> None:
+def test_prompts_of_0_1_0_stay_as_they_were(name: str) -> None:
     assert prompt_of(name).version == VERSIONS[name]
     contents = [survey_content(SHORT, ["pen", "<mug>"])] if name == "survey" else ITEMS
     assert hash_of_all_sent(prompt_of(name), contents, ANSWERS) == TEXTS[name]

@@ -15,7 +15,7 @@ from karl.classifiers.hgb import HGB
 from karl.classifiers.linear import LinearCommittee
 from karl.classifiers.logistic import Logistic
 
-TREES = HGB(max_iter=10, balanced=False)
+TREES = HGB(max_iter=10, learning_rate=0.2, min_samples_leaf=5, balanced=False)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields, is_dataclass
 
 import pytest
+from hydra.utils import get_class
 from pydantic.fields import FieldInfo
 from strategies import OPTIONS, PACKAGES, class_of, settings_of, strategies_of
 
@@ -21,6 +22,7 @@ MEANT = {
     ("cards", "price_out_usd_per_mtok"),
     ("classifier", "tuning"),
     ("encoder", "prefix"),
+    ("features", "neighbours"),
     ("features", "symmetric"),
     ("features", "position"),
 }
@@ -60,6 +62,13 @@ def defaults_of(cls: type) -> dict[str, object]:
     return found
 
 
+def targets(settings: object) -> set[object]:
+    """Return what settings name as classes, at any depth."""
+    if not isinstance(settings, dict):
+        return set()
+    return {settings.get("_target_")}.union(*map(targets, settings.values()))
+
+
 @pytest.mark.parametrize("group", PACKAGES)
 def test_strategies_are_found(group: str) -> None:
     assert strategies_of(group)
@@ -67,7 +76,9 @@ def test_strategies_are_found(group: str) -> None:
 
 @pytest.mark.parametrize(("group", "strategy"), STRATEGIES)
 def test_every_strategy_can_be_chosen(group: str, strategy: type) -> None:
-    assert strategy in {class_of(group, option) for option in group_options()[group]}
+    options = group_options()[group]
+    named = set[object]().union(*(targets(settings_of(group, option)) for option in options))
+    assert strategy in {get_class(str(name)) for name in named - {None}}
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)

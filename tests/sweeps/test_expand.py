@@ -9,7 +9,7 @@ import pytest
 
 from karl.config.compose import combinations, compose_config
 from karl.errors import ConfigError
-from karl.sweeps.expand import divide, expand
+from karl.sweeps.plan import divide, expand
 
 EXPERIMENT = """\
 # @package _global_

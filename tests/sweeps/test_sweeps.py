@@ -13,9 +13,8 @@ from cli.small_shop import done, finish, karl, results, settings, snapshot, star
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from karl.cli.sweep_display import _headline
-from karl.sweeps.directory import JobStatus, Sweep
-from karl.sweeps.job import THREADS, _its_share_of_cores
-from karl.sweeps.outcome import Outcome
+from karl.sweeps.directory import JobStatus, Outcome, Sweep
+from karl.sweeps.launch import THREADS, _its_share_of_cores
 
 NAME = ("--name", "mine")
 SWEEP = Path("runs/mine")

@@ -13,10 +13,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from karl.config.build import build
 from karl.config.compose import compose_config
 from karl.datasets import Dataset
-from karl.datasets.splits import IdOodSplit, IdSplit
-from karl.datasets.validation import ValidationSplit
+from karl.datasets.splits import IdOodSplit, IdSplit, ValidationSplit
 from karl.errors import ConfigError
-from karl.sweeps.space import search_space
+from karl.sweeps.tune import search_space
 
 FOLDER = Path("runs/search")
 SEARCH = ("classifier.n_members=range(2,9,2)", "features=symmetric,relative", "--folds", "2")

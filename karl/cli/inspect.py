@@ -20,18 +20,18 @@ def status(
     runs_dir: RunsDir = RUNS,
 ) -> None:
     """List the runs and sweeps, or the jobs of a sweep: how far each one is."""
-    from karl.cli.overview import jobs_table, problems_of, runs_table
+    from karl.cli.overview import jobs_table, problems, runs_table
     from karl.cli.printing import print_lines, print_table
     from karl.sweeps.directory import Sweep
     from karl.sweeps.opening import sweep_folder
 
-    if name is not None:
-        sweep = Sweep.load(sweep_folder(runs_dir, name))
-        jobs = sweep.status()
-        print_table(jobs_table(sweep, jobs))
-        print_lines(*problems_of(jobs))
-    elif (table := runs_table(runs_dir)) is not None:
+    if name is None:
+        table = runs_table(runs_dir)
+    else:
+        table = jobs_table(Sweep.load(sweep_folder(runs_dir, name)))
+    if table.rows:
         print_table(table)
+        print_lines(*problems(table))
     else:
         print_lines(f"There is no run in {runs_dir}.")
 

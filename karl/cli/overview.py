@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from karl.errors import KarlError
-from karl.reports.metrics import read_metrics
+from karl.evaluation.record import read_metrics
 from karl.reports.numbers import count, score, set_name
 from karl.reports.table import Column, Table
 from karl.runs.directory import CONFIG_FILE, Run
-from karl.sweeps.directory import JobStatus, Sweep
+from karl.sweeps.directory import Sweep
 from karl.sweeps.opening import SWEEP_FILE
 
-__all__ = ["jobs_table", "problems_of", "runs_table"]
+__all__ = ["jobs_table", "problems", "runs_table"]
 
 _RUN: Final = Column("run", "run", right=False)
 _ROUND: Final = Column("round", "round")
 _SCORES: Final = Column("scores", "macro-F1")
 
 
-def runs_table(runs_dir: Path) -> Table | None:
-    """List every run and sweep of a folder; None if there is none."""
+def runs_table(runs_dir: Path) -> Table:
+    """List every run and sweep of a folder."""
     files = [path for name in (CONFIG_FILE, SWEEP_FILE) for path in runs_dir.glob(f"*/{name}")]
     rows = [
         _of_sweep(file.parent) if file.name == SWEEP_FILE else _of_run(file.parent)
@@ -35,27 +34,31 @@ def runs_table(runs_dir: Path) -> Table | None:
         Column("n_llm", "LLM labels", count, unknown=""),
         _SCORES,
     )
-    return Table("status", "", "", rows, columns) if rows else None
+    return Table("status", "", "", rows, columns)
 
 
-def jobs_table(sweep: Sweep, jobs: Sequence[JobStatus]) -> Table:
+def jobs_table(sweep: Sweep) -> Table:
     """List the jobs of a sweep."""
-    rows = [_of_run(sweep.folder / job.name) | {"state": job.outcome.state} for job in jobs]
+    rows = []
+    for job in sweep.status():
+        row, outcome = _of_run(sweep.folder / job.name), job.outcome
+        if outcome.state in ("failed", "budget"):
+            row["problem"] = outcome.message
+        elif outcome.state == "waiting":  # it may have no folder yet
+            row["problem"] = ""
+        rows.append(row | {"state": outcome.state})
     columns = (_RUN, _ROUND, Column("state", "state", right=False), _SCORES)
     return Table("jobs", "", "", rows, columns)
 
 
-def problems_of(jobs: Sequence[JobStatus]) -> list[str]:
-    """Tell why jobs did not reach their end."""
-    return [
-        f"{job.name}: {job.outcome.message}"
-        for job in jobs
-        if job.outcome.state in ("failed", "budget")
-    ]
+def problems(table: Table) -> list[str]:
+    """Tell why runs cannot be read, or did not reach their end."""
+    return [f"{row['run']}: {row['problem']}" for row in table.rows if row["problem"]]
 
 
-def _row(folder: Path, round_: str, stage: str) -> dict[str, Any]:
-    return {"run": folder.name, "round": round_, "stage": stage, "n_llm": None, "scores": ""}
+def _row(folder: Path, round_: str, stage: str, problem: str = "") -> dict[str, Any]:
+    head = {"run": folder.name, "round": round_, "stage": stage}
+    return {**head, "n_llm": None, "scores": "", "problem": problem}
 
 
 def _of_sweep(folder: Path) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def _of_sweep(folder: Path) -> dict[str, Any]:
     try:
         jobs = Sweep.load(folder).status()
     except KarlError as error:
-        return _row(folder, "?", error.message)
+        return _row(folder, "?", "damaged", error.message)
     done = sum(job.outcome.state == "done" for job in jobs)
     return _row(folder, f"{done}/{len(jobs)}", "jobs of a sweep")
 
@@ -74,7 +77,7 @@ def _of_run(folder: Path) -> dict[str, Any]:
         stages = run.manifest.stages
         rows = read_metrics(run.metrics_file) if run.metrics_file.exists() else []
     except KarlError as error:
-        return _row(folder, "?", error.message)
+        return _row(folder, "?", "damaged", error.message)
     last = stages[-1] if stages else None
     row = _row(
         folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +12,7 @@ from karl.evaluation.metrics import confusion, macro_f1
 __all__ = ["fleiss_kappa", "pairwise_macro_f1", "unanimous"]
 
 
-def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
+def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float | None:
     """Return Fleiss' kappa, agreement beyond chance, also with missing votes.
 
     Items with fewer than two votes are left out. An item's agreement is the
@@ -21,29 +20,22 @@ def fleiss_kappa(votes: NDArray[np.integer], n_classes: int) -> float:
     numbers of votes; with equal numbers this is the original measure
     (Fleiss, Psychological Bulletin 76, 1971).
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes 0 to `n_classes` - 1; negative where a vote is missing.
-
-    Returns
-    -------
-    float
-        1 is full agreement, 0 what chance gives; nan if no item has two
-        votes or all votes are the same class.
+    `votes`, shape (n, n_annotators), are classes 0 to `n_classes` - 1, negative where
+    one is missing. 1 is full agreement, 0 what chance gives; None if no item has two
+    votes or all votes are the same class.
     """
     counts = (votes[:, :, None] == np.arange(n_classes)).sum(axis=1)
     counts = counts[counts.sum(axis=1) >= 2]
     if len(counts) == 0:
-        return math.nan
+        return None
     size = counts.sum(axis=1)
     agreeing = (counts * (counts - 1)).sum(axis=1) / (size * (size - 1))
     share = counts.sum(axis=0) / counts.sum()
     chance = float((share**2).sum())
-    return (float(agreeing.mean()) - chance) / (1 - chance) if chance < 1 else math.nan
+    return (float(agreeing.mean()) - chance) / (1 - chance) if chance < 1 else None
 
 
-def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
+def pairwise_macro_f1(votes: NDArray[np.integer]) -> float | None:
     """Return the macro-F1 between two annotators, averaged over their pairs.
 
     "Annotators" are the columns of the votes, not the people behind them, who
@@ -51,15 +43,8 @@ def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
     of FBL2023, over all its rows. A pair of annotators is compared on the
     items that both answered.
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes from 0; negative where a vote is missing.
-
-    Returns
-    -------
-    float
-        From 0 to 1; nan if no two annotators share an item.
+    `votes`, shape (n, n_annotators), are classes from 0, negative where one is missing.
+    None if no two annotators share an item.
     """
     scores = []
     for one, other in combinations(votes.T, 2):
@@ -68,16 +53,14 @@ def pairwise_macro_f1(votes: NDArray[np.integer]) -> float:
             given, codes = np.unique([one[both], other[both]], return_inverse=True)
             first, second = codes.reshape(2, -1)
             scores.append(macro_f1(confusion(first, second, len(given))))
-    return float(np.mean(scores)) if scores else math.nan
+    return float(np.mean(scores)) if scores else None
 
 
 def unanimous(votes: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Return which items got the same vote from every annotator, shape (n,).
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Classes from 0; negative where a vote is missing, which is no agreement.
+    `votes`, shape (n, n_annotators), are classes from 0; one that is missing, which is
+    negative, is no agreement.
     """
     same: NDArray[np.bool_] = (votes == votes[:, :1]).all(axis=1) & (votes[:, 0] >= 0)
     return same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,21 +31,10 @@ class Agreement:
 class SetDescription:
     """One set of labelled pairs.
 
-    Parameters
-    ----------
-    pairs, items : int
-        How many it has, and of how many different items.
-    relations, labels : mapping to int
-        Pairs per relation, and per function-based label; the latter is empty
-        where there are only relations.
-    annotated : int
-        Pairs that annotators saw, on which the agreement is measured.
-    on_relations, on_labels : Agreement
-        Agreement on three relations and on nine labels.
-    repeated_unordered_pairs, conflicts : int
-        See `karl.datasets.aggregate.count_repeats`.
-    notes : mapping of str to int
-        What the reader counted.
+    `items` are different ones. `relations` and `labels` hold pairs per relation and per
+    function-based label; the latter is empty where there are only relations. The agreement
+    is that on `annotated` pairs, which annotators saw. For repeats and conflicts see
+    `karl.datasets.aggregate.count_repeats`; `notes` are what the reader counted.
     """
 
     pairs: int
@@ -63,14 +51,9 @@ class SetDescription:
 
 @dataclass(frozen=True)
 class RecordedVotes:
-    """Recorded LLM votes.
+    """Recorded LLM votes: shares of pairs, 0 to 1, whose votes are all the same.
 
-    Parameters
-    ----------
-    unanimous_labels, unanimous_relations : float
-        Share of pairs, 0 to 1, whose votes are all the same.
-    relations : mapping of str to int
-        Pairs per relation among those unanimous on the label.
+    `relations` are pairs per relation among those unanimous on the label.
     """
 
     pairs: int
@@ -82,16 +65,10 @@ class RecordedVotes:
 
 @dataclass(frozen=True)
 class Description:
-    """A data set in numbers.
+    """A data set in numbers; None where the catalogue has no such column.
 
-    Parameters
-    ----------
-    items, major_categories, fine_categories : int
-        How many different ones the catalogue has; None where it has no such column.
-    prices : tuple of float, optional
-        Lowest and highest price.
-    has_oracle, has_cards : bool
-        Whether any pair's true label is known; whether item cards came along.
+    Categories are counted, prices are the lowest and the highest. `has_oracle` tells
+    whether any pair's true label is known.
     """
 
     name: str
@@ -157,11 +134,7 @@ def _describe_votes(votes: Votes) -> RecordedVotes:
 def _agreement(votes: NDArray[np.int8] | None, n_classes: int) -> Agreement:
     if votes is None:
         return Agreement(None, None)
-    return Agreement(_known(fleiss_kappa(votes, n_classes)), _known(pairwise_macro_f1(votes)))
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return Agreement(fleiss_kappa(votes, n_classes), pairwise_macro_f1(votes))
 
 
 def _per_relation(relations: NDArray[np.int8]) -> dict[str, int]:

@@ -16,17 +16,10 @@ _DECIMALS = 6
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """The diversity of a training set and how it was obtained.
+    """The diversity of a training set, and whether all its rows, or how many, were compared.
 
-    Attributes
-    ----------
-    value : float
-        Between 0 (all rows the same up to scale, shift and sign) and 1 (no two
-        rows correlated); NaN where there are fewer than two rows.
-    n_rows : int
-        Number of rows that were compared with each other.
-    exact : bool
-        Whether these were all the rows, and not a sample.
+    `value` is between 0 (all rows the same up to scale, shift and sign) and 1 (no two
+    rows correlated); NaN where there are fewer than two rows.
     """
 
     value: float
@@ -40,7 +33,11 @@ def diversity(features: ArrayLike, *, exact_up_to: int = 5000, seed: int = 0) ->
     It is 1 − mean |r(i, j)| over all pairs of rows i < j, where r is Pearson's
     correlation of two feature vectors. A constant row has no correlation; it
     counts as 0, that is as unlike every other row. Fewer than two rows have no
-    pair to average over, which gives NaN.
+    pair to average over, which gives NaN. The value is rounded to 6 decimals. Source:
+    KARL, arXiv 2509.05564, diversity of the training data.
+
+    It takes O(n² p) time, about a second for 5,000 × 1,200 on one core, and memory
+    for a float64 copy of the compared rows and for 512 × n correlations at a time.
 
     Parameters
     ----------
@@ -52,25 +49,11 @@ def diversity(features: ArrayLike, *, exact_up_to: int = 5000, seed: int = 0) ->
     seed : int, default 0
         Seed of that draw.
 
-    Returns
-    -------
-    Diversity
-        The value is rounded to 6 decimals.
-
     Raises
     ------
     ValueError
         If `features` is not two-dimensional or not finite, or `exact_up_to` is
         below 2.
-
-    Notes
-    -----
-    Takes O(n² p) time, about a second for 5,000 × 1,200 on one core, and memory
-    for a float64 copy of the compared rows and for 512 × n correlations at a time.
-
-    References
-    ----------
-    KARL, arXiv 2509.05564: diversity of the training data.
     """
     if exact_up_to < 2:
         raise ValueError(f"exact_up_to must be at least 2, got {exact_up_to}")
@@ -81,7 +64,7 @@ def diversity(features: ArrayLike, *, exact_up_to: int = 5000, seed: int = 0) ->
     if not np.isfinite(rows).all():
         raise ValueError("features must be finite")
     n = len(rows)
-    value = float("nan") if n < 2 else _diversity(_standardized(rows), _BLOCK_ROWS)
+    value = float("nan") if n < 2 else _diversity(_standardized(rows))
     return Diversity(value=value, n_rows=n, exact=n == len(X))
 
 
@@ -107,11 +90,11 @@ def _standardized(X: NDArray[np.float32]) -> NDArray[np.float64]:
     return Z
 
 
-def _diversity(Z: NDArray[np.float64], block_rows: int) -> float:
+def _diversity(Z: NDArray[np.float64]) -> float:
     """Average over the pairs i < j, one block of rows i at a time."""
     n, total = len(Z), 0.0
-    for start in range(0, n, block_rows):
-        block = Z[start : start + block_rows]
+    for start in range(0, n, _BLOCK_ROWS):
+        block = Z[start : start + _BLOCK_ROWS]
         correlations = block @ Z[start:].T
         np.abs(correlations, out=correlations)
         # Within the block itself each pair stands twice, and each row with itself.

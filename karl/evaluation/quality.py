@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,12 +30,9 @@ class LevelQuality:
 
     Attributes
     ----------
-    n_pairs : int
-        Pairs that people gave a relation, or one of the nine labels.
-    n_accepted : int
-        Those of them with an accepted label.
-    coverage : float
-        `n_accepted` / `n_pairs`.
+    n_pairs, n_accepted : int
+        Pairs that people gave a relation, or one of the nine labels, and those of them
+        with an accepted label; `coverage` is their share.
     accuracy, macro_f1 : Interval, optional
         Of the accepted labels, over the accepted pairs; None if there are none.
         See `karl.evaluation.metrics.macro_f1`.
@@ -100,16 +96,12 @@ class LabelQuality:
     Attributes
     ----------
     n_pairs, n_votes, n_accepted : int
-        Pairs with a human label; votes on each; pairs with an accepted label.
-    acceptance : float
-        `n_accepted` / `n_pairs`.
-    on_relations : LevelQuality
-        Against the human relations.
-    on_labels : LevelQuality, optional
-        Against the human function-based labels, where there are any.
+        Pairs with a human label; votes on each; pairs with an accepted label, whose
+        share is `acceptance`.
+    on_relations, on_labels : LevelQuality
+        Against the human relations, and the function-based labels where there are any.
     kappa_relations, kappa_labels : float, optional
-        Fleiss' kappa between the votes on all pairs: see
-        `karl.evaluation.agreement.fleiss_kappa`. How far the annotator agrees
+        Fleiss' kappa between the votes on all pairs: how far the annotator agrees
         with itself, not whether it is right.
     unanimous_relations, unanimous_labels : float, optional
         Share of all pairs whose votes are valid and the same; None if there
@@ -118,10 +110,6 @@ class LabelQuality:
         Share of all votes that are no label.
     calls, tokens_in, tokens_out : int
         Answered requests and their tokens.
-    cost_usd : float
-        US dollars.
-    cost_per_accepted_usd : float, optional
-        `cost_usd` / `n_accepted`.
     swapped : SwapAgreement, optional
         Agreement of the two orders, where both were asked.
     """
@@ -154,6 +142,8 @@ def assess(
 ) -> LabelQuality:
     """Measure votes, and the labels accepted from them, against human labels.
 
+    The outcome is the same for every order of the rows.
+
     Parameters
     ----------
     gold : LabelledPairs
@@ -163,16 +153,10 @@ def assess(
     accepted : ndarray of int8, shape (n,)
         The accepted label of each pair; 0 where it was rejected.
     usage : Usage
-        What the votes took.
     swapped : Votes, optional
         Votes on some of these pairs, given on the items in the other order and
         mapped back (`swap_labels`); its items stand in the order of `gold`. Of a
         pair that stands there twice, the first row counts.
-
-    Returns
-    -------
-    LabelQuality
-        The same for every order of the rows.
 
     Raises
     ------
@@ -197,8 +181,8 @@ def assess(
             N_RELATIONS,
         ),
         on_labels=_on_labels(gold, votes.codes[:, 0], accepted),
-        kappa_relations=_known(fleiss_kappa(relation_votes, N_RELATIONS)),
-        kappa_labels=_known(fleiss_kappa(_classes(votes.codes), N_LABELS)),
+        kappa_relations=fleiss_kappa(relation_votes, N_RELATIONS),
+        kappa_labels=fleiss_kappa(_classes(votes.codes), N_LABELS),
         unanimous_relations=_share(unanimous(relation_votes)) if several else None,
         unanimous_labels=_share(unanimous(_classes(votes.codes))) if several else None,
         invalid=float((votes.codes == NO_LABEL).mean()),
@@ -256,7 +240,7 @@ def _level(
         first_accuracy=first_accuracy,
         first_macro_f1=first_f1,
         confusion=tuple(map(tuple, counts.tolist())),
-        human_macro_f1=None if of_people is None else _known(pairwise_macro_f1(of_people)),
+        human_macro_f1=None if of_people is None else pairwise_macro_f1(of_people),
     )
 
 
@@ -294,7 +278,3 @@ def _classes(codes: NDArray[np.int8]) -> NDArray[np.int8]:
 
 def _share(which: NDArray[np.bool_]) -> float | None:
     return float(which.mean()) if which.size else None
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -21,20 +21,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """A Wilcoxon signed-rank test of paired differences, and the size of the effect.
+    """A Wilcoxon signed-rank test of `n` known paired differences, and the size of the effect.
 
-    Attributes
-    ----------
-    n : int
-        Pairs with a known difference.
-    p : float
-        Two-sided p value; 1 if all differences are 0, NaN if there are none.
-    rank_biserial : float
-        Matched-pairs rank-biserial correlation in [-1, 1]: 1 if all differences
-        are positive; 0 if all are 0, NaN if there are none.
-    d_z : float
-        Cohen's d_z, the mean difference in standard deviations of the differences;
-        NaN if they do not vary.
+    `p` is two-sided; 1 if all differences are 0. The matched-pairs rank-biserial
+    correlation in [-1, 1] is 1 if all are positive, 0 if all are 0. Both are NaN without
+    a difference. Cohen's d_z, the mean in standard deviations, is NaN if they do not vary.
     """
 
     n: int
@@ -50,20 +41,15 @@ def paired_test(differences: ArrayLike) -> PairedTest:
     without the zero differences, exact also where some are tied; the matched-pairs
     rank-biserial correlation is (favourable - unfavourable rank sum) / total rank sum
     (Kerby, The Simple Difference Formula, 2014), d_z is mean / standard deviation of
-    the differences (Cohen, Statistical Power Analysis, 1988, section 2.3.5).
-
-    Parameters
-    ----------
-    differences : array_like, shape (n,)
-        NaN where one of the pair is unknown.
+    the differences (Cohen, Statistical Power Analysis, 1988, section 2.3.5). A difference
+    is NaN where one of the pair is unknown.
     """
     known = np.asarray(differences, dtype=np.float64)
     known = known[~np.isnan(known)]
     nonzero = known[known != 0]
     if not nonzero.size:
-        return PairedTest(
-            len(known), *((1.0, 0.0) if known.size else (math.nan, math.nan)), math.nan
-        )
+        p, effect = (1.0, 0.0) if known.size else (math.nan, math.nan)
+        return PairedTest(len(known), p, effect, math.nan)
     ranks = _midranks(np.abs(nonzero), np.ones((len(nonzero), 1)))[:, 0]
     signs = np.sign(nonzero)
     effect = float((ranks * signs).sum() / ranks.sum())
@@ -101,16 +87,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
     Holm's step-down method (A Simple Sequentially Rejective Multiple Test Procedure,
     1979) keeps the chance of any false positive at the level, whatever the dependence.
-
-    Parameters
-    ----------
-    p_values : array_like, shape (n,)
-        NaN where there was no test; such do not count.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Corrected, at most 1, in the given order.
+    NaN, where there was no test, does not count.
     """
     given = np.asarray(p_values, dtype=np.float64)
     corrected = np.full(given.shape, np.nan)
@@ -152,17 +129,10 @@ def pooled_spearman(weights: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def run_spearman(x: Floats, y: Floats) -> Floats:
-    """Return Spearman's rank correlation within each run.
+    """Return Spearman's rank correlation within each run, shape (n_runs,).
 
-    Parameters
-    ----------
-    x, y : ndarray, shape (n_runs, k)
-        Such as one column a round; points with a NaN are left out.
-
-    Returns
-    -------
-    ndarray, shape (n_runs,)
-        NaN with fewer than three points, or where `x` or `y` does not vary.
+    `x` and `y` are as in `pooled_spearman`. NaN with fewer than three points, or where
+    one of them does not vary.
     """
     result = np.full(len(x), np.nan)
     for row, known in enumerate(~(np.isnan(x) | np.isnan(y))):

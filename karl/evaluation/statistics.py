@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 N_RESAMPLES: Final = 2000
-"""How often the runs are drawn."""
 
 _SEED: Final = 0
 _BOUNDS: Final = (2.5, 97.5)
@@ -39,15 +38,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its bootstrap 95 % interval.
+    """A figure of the runs as they are with its bootstrap 95 % interval.
 
-    Attributes
-    ----------
-    value : float
-        Of the runs as they are; NaN if it is undefined.
-    low, high : float
-        Percentiles 2.5 and 97.5 of the figure over the resamples; NaN where there
-        is none, as with a single run.
+    The figure is NaN if it is undefined. `low` and `high` are the percentiles 2.5 and
+    97.5 of the figure over the resamples; NaN where there is none, as with a single run.
     """
 
     value: float
@@ -71,8 +65,6 @@ def resample(
     folds, seeds : sequence of int, length n_runs
         Of each run; no two runs have both in common. Runs with the fold None are of
         one fold.
-    n_resamples : int
-        How often to draw.
 
     Returns
     -------
@@ -128,18 +120,9 @@ def means(weights: Floats, values: Floats) -> Floats:
 
 
 def pooled_means(weights: Floats, values: Floats) -> Floats:
-    """Return the mean over all columns and runs at once; as `means` in all else.
+    """Return the mean over all columns, such as strategies, and runs at once, shape (n_draws,).
 
-    Parameters
-    ----------
-    weights : ndarray, shape (n_draws, n_runs)
-        From `resample`.
-    values : ndarray, shape (n_runs, k)
-        Such as one column for each strategy; NaN where there is no value.
-
-    Returns
-    -------
-    ndarray, shape (n_draws,)
+    `values` have shape (n_runs, k); as `means` in all else.
     """
     known = ~np.isnan(values)
     totals = np.where(known, values, 0.0).sum(axis=1)
@@ -168,12 +151,8 @@ def interval(draws: Floats) -> Interval:
 
     This is the percentile interval of Efron and Tibshirani, An Introduction to the
     Bootstrap, 1993, chapter 13. With few folds or seeds it is too narrow rather than
-    too wide: it cannot know of folds and seeds that were not run.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (1 + n_resamples,)
-        Resamples in which the figure is undefined (NaN) are left out.
+    too wide: it cannot know of folds and seeds that were not run. Resamples in which
+    the figure is undefined (NaN) are left out of `draws`, shape (1 + n_resamples,).
     """
     value, resampled = float(draws[0]), draws[1:]
     resampled = resampled[~np.isnan(resampled)]
@@ -187,17 +166,8 @@ def area_under_curve(scores: Floats) -> Floats:
     """Return the area under learning curves, as a mean score.
 
     Trapezoids over the rounds, divided by the number of rounds from first to last; a
-    curve of a single round has that round's score.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n_runs, n_rounds)
-        At least one round.
-
-    Returns
-    -------
-    ndarray, shape (n_runs,)
-        In the units of the scores; NaN for a run that lacks a round.
+    curve of a single round has that round's score. `scores` have shape
+    (n_runs, n_rounds) and at least one round; NaN for a run that lacks one.
     """
     if scores.shape[1] == 1:
         return scores[:, 0].copy()

@@ -10,20 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from karl.errors import DataError
 from karl.evaluation.ranks import holm, paired_test, pooled_spearman, run_spearman
-from karl.evaluation.statistics import (
-    area_under_curve,
-    interval,
-    means,
-    pooled_means,
-)
+from karl.evaluation.statistics import area_under_curve, interval, means, pooled_means
 from karl.labels import RELATION_NAMES
 from karl.reports.numbers import change, count, effect, money, p_value, score, set_name, share
-from karl.reports.panel import Panel
-from karl.reports.study import Study
+from karl.reports.study import Curve, Floats, Panel
 from karl.reports.table import ARM, N_RUNS, SET, Column, Table
 
 __all__ = ["diversity_table", "labels_table", "targets_table", "tests_table"]
@@ -32,27 +24,17 @@ _MEASURES: Final = {"macro_f1": "Macro-F1, last round", "aulc": "Area under the 
 # A score that equals the target but for rounding reaches it.
 _SLACK: Final = 1e-9
 _MISSED: Final = "not reached"
-_SPENT: Final = ("n_llm", "llm_calls", "llm_cost_usd")
+_TAKEN: Final = ("n_llm", "llm_calls", "llm_cost_usd")
+_SPENT: Final = ("llm_calls", "llm_tokens_in", "llm_tokens_out", "llm_cost_usd")
 
 
-def targets_table(panel: Panel, targets: Mapping[str, float]) -> Table | None:
-    """Tell what it takes to reach a macro-F1; None if there are no rounds after the seed.
+def targets_table(panel: Panel, targets: Mapping[str, float]) -> Table:
+    """Tell what it takes to reach a macro-F1.
 
     `targets` are by evaluation set; the lowest of the strategies' peaks where none is given.
-
-    Raises
-    ------
-    DataError
-        If a target is for an evaluation set that there is not.
     """
-    for name in targets:
-        if name not in panel.eval_sets:
-            known = ", ".join(panel.eval_sets)
-            raise DataError(f"a target is for '{name}', but the evaluation sets are {known}")
-    if not panel.last:
-        return None
     goals = {name: targets.get(name, _lowest_peak(panel, name)) for name in panel.eval_sets}
-    rows = [_cost_of(panel, arm, name, goals[name]) for name, arm in panel.curves()]
+    rows = [_cost_of(curve, goals[curve.eval_set]) for curve in panel.curves]
     default = [set_name(name) for name in panel.eval_sets if name not in targets]
     note = (
         "Medians over all runs of the first round whose macro-F1 reaches the target, and of the "
@@ -81,27 +63,21 @@ def targets_table(panel: Panel, targets: Mapping[str, float]) -> Table | None:
 
 def _lowest_peak(panel: Panel, eval_set: str) -> float:
     """Return the lowest, over the strategies, of the highest mean of a round."""
-    curves = (
-        means(panel.weights[:1], panel.until_last(arm, name))[0]
-        for name, arm in panel.curves()
-        if name == eval_set
-    )
+    curves = (means(panel.weights[:1], of.until_last())[0] for of in panel.of_set(eval_set))
     return min(float(np.nanmax(curve)) for curve in curves)
 
 
-def _cost_of(panel: Panel, arm: str, eval_set: str, target: float) -> dict[str, Any]:
-    scores = panel.until_last(arm, eval_set)
+def _cost_of(curve: Curve, target: float) -> dict[str, Any]:
+    scores = curve.until_last()
     runs = np.flatnonzero(~np.isnan(scores).all(axis=1))
     reaches = scores[runs] >= target - _SLACK
-    reached = reaches.any(axis=1)
-    first = reaches.argmax(axis=1)
+    reached, first = reaches.any(axis=1), reaches.argmax(axis=1)
     taken = {"round": first.astype(np.float64)}
-    for column in _SPENT:
-        taken[column] = panel.until_last(arm, eval_set, column)[runs, first]
+    taken |= {column: curve.until_last(column)[runs, first] for column in _TAKEN}
     return {
-        "eval_set": eval_set,
+        "eval_set": curve.eval_set,
         "target": target,
-        "arm": arm,
+        "arm": curve.arm,
         "n_runs": len(runs),
         "n_reached": int(reached.sum()),
         **{
@@ -111,18 +87,14 @@ def _cost_of(panel: Panel, arm: str, eval_set: str, target: float) -> dict[str, 
     }
 
 
-def tests_table(panel: Panel) -> Table | None:
-    """Compare all pairs of strategies; None where there is nothing to compare."""
-    if not panel.last:
-        return None
+def tests_table(panel: Panel) -> Table:
+    """Compare all pairs of strategies."""
     rows = [
         row
         for eval_set in panel.eval_sets
         for measure in _MEASURES
         for row in _family(panel, eval_set, measure)
     ]
-    if not rows:
-        return None
     note = (
         "Differences between two strategies, the first less the second, over the folds and seeds "
         "that both ran: Wilcoxon's signed-rank test, p corrected by Holm's method over the pairs "
@@ -149,18 +121,16 @@ def tests_table(panel: Panel) -> Table | None:
 def _family(panel: Panel, eval_set: str, measure: str) -> list[dict[str, Any]]:
     """Test all pairs of strategies on one set and measure: one family of hypotheses."""
     rows: list[dict[str, Any]] = []
-    for baseline, arm in combinations(panel.arms, 2):
-        differences = _measured(panel, arm, eval_set, measure) - _measured(
-            panel, baseline, eval_set, measure
-        )
+    for baseline, curve in combinations(panel.of_set(eval_set), 2):
+        differences = _measured(curve, measure) - _measured(baseline, measure)
         test = paired_test(differences)
         if test.n:
             rows.append(
                 {
                     "eval_set": eval_set,
                     "measure": measure,
-                    "arm": arm,
-                    "baseline": baseline,
+                    "arm": curve.arm,
+                    "baseline": baseline.arm,
                     "n_pairs": test.n,
                     "difference": panel.mean(differences),
                     "p": test.p,
@@ -173,26 +143,21 @@ def _family(panel: Panel, eval_set: str, measure: str) -> list[dict[str, Any]]:
     return [{**row, "p_holm": float(p)} for row, p in zip(rows, corrected, strict=True)]
 
 
-def _measured(panel: Panel, arm: str, eval_set: str, measure: str) -> NDArray[np.float64]:
-    scores = panel.until_last(arm, eval_set)
+def _measured(curve: Curve, measure: str) -> Floats:
+    scores = curve.until_last()
     return area_under_curve(scores) if measure == "aulc" else scores[:, -1]
 
 
-def diversity_table(panel: Panel) -> Table | None:
-    """Correlate diversity and macro-F1 over rounds; None where nothing is to be had."""
-    if not panel.last:
-        return None
+def diversity_table(panel: Panel) -> Table:
+    """Correlate diversity and macro-F1 over rounds; without rows where nothing is to be had."""
     rows: list[dict[str, Any]] = []
     for eval_set in panel.eval_sets:
-        with_scores = [arm for name, arm in panel.curves() if name == eval_set]
-        groups: list[tuple[str | None, list[str]]] = [(arm, [arm]) for arm in with_scores]
-        if len(groups) > 1:
-            groups.insert(0, (None, with_scores))
-        for name, arms in groups:
-            head = {"eval_set": eval_set, "arm": name}
-            rows.append({**head, **_rho(panel, eval_set, arms)})
+        curves = panel.of_set(eval_set)
+        if len(curves) > 1:
+            rows.append({"eval_set": eval_set, "arm": None, **_rho(curves)})
+        rows += [{**curve.head, **_rho([curve])} for curve in curves]
     if all(math.isnan(row["pooled"].value) for row in rows):
-        return None
+        rows = []
     note = (
         "Spearman's rank correlation between the diversity of the training set (1 less the mean "
         "absolute correlation between training pairs) and macro-F1: over all runs and rounds at "
@@ -211,30 +176,22 @@ def diversity_table(panel: Panel) -> Table | None:
     return Table("diversity", title, note, rows, columns)
 
 
-def _rho(panel: Panel, eval_set: str, arms: Sequence[str]) -> dict[str, Any]:
-    diversity = [panel.values(arm, eval_set, "diversity") for arm in arms]
-    scores = [panel.values(arm, eval_set) for arm in arms]
-    x, y = np.hstack(diversity), np.hstack(scores)
-    within = np.column_stack([run_spearman(*pair) for pair in zip(diversity, scores, strict=True)])
-    known = [~np.isnan(a + b) for a, b in zip(diversity, scores, strict=True)]
+def _rho(curves: Sequence[Curve]) -> dict[str, Any]:
+    weights = curves[0].panel.weights
+    pairs = [(curve.values("diversity"), curve.values()) for curve in curves]
+    x, y = (np.hstack(columns) for columns in zip(*pairs, strict=True))
+    within = np.column_stack([run_spearman(*pair) for pair in pairs])
+    known = [~np.isnan(diversity + scores) for diversity, scores in pairs]
     return {
         "n_runs": sum(int(points.any(axis=1).sum()) for points in known),
         "n_points": sum(int(points.sum()) for points in known),
-        "pooled": interval(pooled_spearman(panel.weights, x, y)),
-        "within": interval(pooled_means(panel.weights, within)),
+        "pooled": interval(pooled_spearman(weights, x, y)),
+        "within": interval(pooled_means(weights, within)),
     }
 
 
-def labels_table(panel: Panel, study: Study) -> Table | None:
-    """Sum up what was asked, accepted and spent; None if nothing was asked."""
-    if study.labels.is_empty():
-        return None
-    asked, spent = _asked(study.labels), _spent(study)
-    joined = asked.join(spent, on="arm", how="left")
-    by_arm = {row["arm"]: row for row in joined.iter_rows(named=True)}
-    rows = [by_arm[arm] for arm in panel.arms if arm in by_arm]
-    if not rows:
-        return None
+def labels_table(panel: Panel) -> Table:
+    """Sum up what was asked, accepted and spent."""
     note = (
         "Means over the runs, each with all its rounds; the acceptance and the relations are "
         "shares of all pairs that the runs asked about, and of all that they accepted. Kappa is "
@@ -254,37 +211,35 @@ def labels_table(panel: Panel, study: Study) -> Table | None:
         Column("llm_tokens_out", "Tokens out", count),
         Column("llm_cost_usd", "USD", money),
     )
+    rows = _labels_and_cost(panel) if len(panel.study.labels) else []
     return Table("labels", "LLM labels and their cost per run", note, rows, columns)
 
 
-def _asked(labels: pl.DataFrame) -> pl.DataFrame:
-    """Sum the labels up by arm."""
-    n_runs = pl.col("run").n_unique()
-    accepted = pl.col("accepted").sum()
+def _labels_and_cost(panel: Panel) -> list[dict[str, Any]]:
+    """Sum up labels by arm, and average what runs with labels spent up to their last rounds."""
+    n_runs, asked, accepted = pl.col("run").n_unique(), pl.col("asked"), pl.col("accepted").sum()
+    labels = panel.study.labels
     # Sorted, so that sums are the same to the last bit in whichever order the rows come.
-    return (
+    counts = (
         labels.sort("arm", "run", "round")
         .group_by("arm", maintain_order=True)
         .agg(
             n_runs.alias("n_runs"),
-            (pl.col("asked").sum() / n_runs).alias("asked"),
+            (asked.sum() / n_runs).alias("asked"),
             (accepted / n_runs).alias("accepted"),
-            (accepted / pl.col("asked").sum()).alias("acceptance"),
+            (accepted / asked.sum()).alias("acceptance"),
             *(pl.col(name).sum() / accepted for name in RELATION_NAMES),
             pl.col("kappa").cast(pl.Float64).fill_nan(None).mean(),
         )
     )
-
-
-def _spent(study: Study) -> pl.DataFrame:
-    """Average by arm what its runs with labels spent up to their own last rounds."""
-    columns = ("llm_calls", "llm_tokens_in", "llm_tokens_out", "llm_cost_usd")
     # These are totals up to a round, so a run's last ones are its highest.
-    return (
-        study.metrics.join(study.labels, on=("arm", "run"), how="semi")
+    spent = (
+        panel.study.metrics.join(labels, on=("arm", "run"), how="semi")
         .group_by("arm", "run")
-        .agg(pl.col(*columns).max())
+        .agg(pl.col(*_SPENT).max())
         .sort("arm", "run")
         .group_by("arm", maintain_order=True)
-        .agg(pl.col(*columns).mean())
+        .agg(pl.col(*_SPENT).mean())
     )
+    by_arm = {row["arm"]: row for row in counts.join(spent, on="arm", how="left").to_dicts()}
+    return [by_arm[arm] for arm in panel.arms if arm in by_arm]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import matplotlib as mpl
 import polars as pl
@@ -16,11 +16,18 @@ from matplotlib.figure import Figure
 
 from karl.files import atomic_path
 from karl.labels import RELATION_NAMES
-from karl.reports.class_figures import classes_figure, confusion_counts, confusion_figure
-from karl.reports.curve_figures import MOST_BANDS, curve_figure, diversity_figure, run_figure
+from karl.reports.drawings import (
+    MOST_BANDS,
+    classes_figure,
+    confusion_counts,
+    confusion_figure,
+    curve_figure,
+    diversity_figure,
+    run_figure,
+)
 from karl.reports.numbers import count, money, score, set_name, share
 from karl.reports.study import Study
-from karl.reports.table import Table
+from karl.reports.table import Row, Table
 from karl.reports.tables import best_arm
 
 __all__ = ["ReportFigure", "save_figures", "save_run_figure", "study_figures"]
@@ -112,9 +119,9 @@ def _of_set(
     curves = tables["curves"].frame.filter(pl.col("eval_set") == eval_set)
     of_best = curves.filter(pl.col("arm") == arm)
     end = of_best.row(by_predicate=pl.col("round") == last, named=True)
-    reached = f"{arm} is highest with {score(best['last'])}"
+    start, reached = score(best["seed"].value), f"{arm} is highest with {score(best['last'].value)}"
 
-    alt = f"macro-F1 by round. {reached} at round {last}, from {score(best['seed'])} at the seed."
+    alt = f"macro-F1 by round. {reached} at round {last}, from {start} at the seed."
     yield "curve", _curve_caption(curves), alt, curve_figure(curves, eval_set, arms, "round")
     if curves.filter(pl.col("round") <= last)["n_llm"].max():
         caption = "The same means against the LLM labels that were accepted up to each round."
@@ -174,7 +181,7 @@ def _on_diversity(of_arm: pl.DataFrame, arm: str) -> str:
     return f"macro-F1 by diversity of the training set, which {ends} with {arm}."
 
 
-def _on_classes(classes: pl.DataFrame, best: Mapping[str, Any]) -> str:
+def _on_classes(classes: pl.DataFrame, best: Row) -> str:
     rows = classes.filter(arm=best["arm"], eval_set=best["eval_set"]).iter_rows(named=True)
     told = [f"{row['relation']} {score(row['seed'])} to {score(row['last'])}" for row in rows]
     return f"F1 of each class from the seed to the last round, {best['arm']}: {', '.join(told)}."

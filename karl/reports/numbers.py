@@ -26,12 +26,11 @@ UNKNOWN: Final = "–"
 """What stands where a figure is unknown."""
 
 _LEAST_P: Final = 0.001
-_UPPER: Final = ("id", "ood")
 
 
 def set_name(eval_set: str) -> str:
     """Name an evaluation set as it is shown: `ID`, `OOD`, others as they are."""
-    return eval_set.upper() if eval_set in _UPPER else eval_set
+    return eval_set.upper() if eval_set in ("id", "ood") else eval_set
 
 
 def count(value: float) -> str:
@@ -89,9 +88,8 @@ def p_value(value: float) -> str:
 
 
 def _ranged(value: float | Interval, spec: str, scale: float = 1.0, unit: str = "") -> str:
-    if not isinstance(value, Interval):
-        value = Interval(value)
-    shown = format(scale * value.value, spec) + unit
-    if math.isnan(value.low):
-        return shown
-    return f"{shown} [{format(scale * value.low, spec)}, {format(scale * value.high, spec)}]"
+    found = value if isinstance(value, Interval) else Interval(value)
+    figure, low, high = (
+        format(scale * part, spec) for part in (found.value, found.low, found.high)
+    )
+    return figure + unit + ("" if math.isnan(found.low) else f" [{low}, {high}]")

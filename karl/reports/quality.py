@@ -75,36 +75,32 @@ _GROUPS: Final[Mapping[str, tuple[_Shown, ...]]] = {
 
 
 def quality_table(found: Mapping[str, Quality]) -> Table:
-    """Set annotators side by side, one a column.
+    """Set annotators, or the strategies they label for, side by side by name, one a column.
 
     Groups of figures that no annotator has (nine labels, swapped items) are
     left out; a single figure that is not known is a dash.
-
-    Parameters
-    ----------
-    found : mapping of str to Quality
-        Quality by the name of the annotator, or of the strategy it labels for.
     """
-    of_one = [
-        (key, name, show, group) for group, shown in _GROUPS.items() for key, name, show in shown
-    ]
     lacking = {
         part
         for part in ("on_labels", "swapped")
         if all(quality[part] is None for quality in found.values())
     }
-    shown = [entry for entry in of_one if entry[0].partition(".")[0] not in lacking]
+    columns = [
+        Column(key, name, show, group=group)
+        for group, shown in _GROUPS.items()
+        for key, name, show in shown
+        if key.partition(".")[0] not in lacking
+    ]
     rows = [
-        {"annotator": name} | {key: _value(quality, key) for key, *_ in shown}
+        {"annotator": name} | {column.key: _value(quality, column.key) for column in columns}
         for name, quality in found.items()
     ]
-    columns = [Column(key, name, show, group=group) for key, name, show, group in shown]
     return Table(
         "quality",
         "Quality of labels, measured on pairs with a human label",
         _NOTE + ("" if "swapped" in lacking else _SWAP_NOTE),
         rows,
-        (Column("annotator", "Annotator", right=False), *columns),
+        (Column("annotator", "", right=False), *columns),
         turned=True,
     )
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from karl.errors import UsageError
 from karl.files import atomic_path, hash_json, write_text
 from karl.reports.figures import save_figures, study_figures
 from karl.reports.page import render_page
 from karl.reports.study import Study
 from karl.reports.table import Table
-from karl.reports.tables import run_rows, study_tables
+from karl.reports.tables import study_tables
 
-__all__ = ["Report", "parse_targets", "report_folder", "write_report"]
+__all__ = ["Report", "parse_targets", "report_folder", "run_rows", "write_report"]
 
 _FOLDER = "report"
 _LONGEST_NAME = 100
@@ -70,19 +72,9 @@ def parse_targets(targets: Sequence[str]) -> dict[str, float]:
 def write_report(study: Study, folder: Path, targets: dict[str, float] | None = None) -> Report:
     """Make all tables and figures of a study and write them, and the page, to a folder.
 
-    Parameters
-    ----------
-    study : Study
-    folder : Path
-        Gets `index.html`, `figures/` (PNG and SVG), `tables/` (CSV and Markdown; every
-        metric of every run in `runs.csv`) and `tables.md`, which holds all tables.
-    targets : dict of str to float, optional
-        Macro-F1 by evaluation set; see `study_tables`.
-
-    Raises
-    ------
-    DataError
-        See `study_tables`.
+    It gets `index.html`, `figures/` (PNG and SVG), `tables/` (CSV and Markdown; every
+    metric of every run in `runs.csv`) and `tables.md`, which holds all tables. For
+    `targets`, macro-F1 by evaluation set, and errors see `study_tables`.
     """
     tables = study_tables(study, targets)
     figures = study_figures(study, tables)
@@ -95,3 +87,15 @@ def write_report(study: Study, folder: Path, targets: dict[str, float] | None = 
     page = folder / "index.html"
     write_text(page, render_page(study, tables, figures))
     return Report(study, tables, page)
+
+
+def run_rows(study: Study) -> pl.DataFrame:
+    """Return every metric of every run, evaluation set and round: a row for each.
+
+    Columns are `run`, `arm` and those of `karl.evaluation.record.MetricsRow`; a
+    diversity that is undefined is null. The order does not depend on that of the study.
+    """
+    order = ["arm", "fold", "seed", "run", "eval_set", "round"]
+    first = ["run", "arm", "fold", "seed", "round", "eval_set"]
+    rows = study.metrics.sort(order).with_columns(pl.col("diversity").fill_nan(None))
+    return rows.select(*first, pl.exclude(first))

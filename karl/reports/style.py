@@ -19,8 +19,6 @@ __all__ = [
     "PALETTE",
     "PAPER",
     "TICK_PT",
-    "TITLE_PT",
-    "WIDTH_PT",
     "ArmStyle",
     "arm_styles",
     "canvas",
@@ -32,7 +30,6 @@ __all__ = [
     "spread",
     "style_axes",
     "ticks",
-    "title_of",
     "width_of",
 ]
 
@@ -84,9 +81,13 @@ def arm_styles(arms: Sequence[str]) -> dict[str, ArmStyle]:
     }
 
 
-def canvas(height: float) -> Figure:
-    """Begin a figure whose pixels are points, so that text can be measured in them."""
-    return Figure((WIDTH_PT / 72, height / 72), dpi=72, facecolor=PAPER)
+def canvas(height: float, title: str) -> Figure:
+    """Begin a figure, with its title, whose pixels are points: text can be measured in them."""
+    figure = Figure((WIDTH_PT / 72, height / 72), dpi=72, facecolor=PAPER)
+    x, y = 6 / figure.bbox.width, 1 - 6 / figure.bbox.height
+    look: dict[str, Any] = {"fontsize": TITLE_PT, "fontweight": "bold", "color": INK}
+    figure.text(x, y, literal(title), va="top", **look)
+    return figure
 
 
 def panel(figure: Figure, left: float, right: float, bottom: float, top: float) -> Axes:
@@ -98,31 +99,21 @@ def panel(figure: Figure, left: float, right: float, bottom: float, top: float) 
     return axes
 
 
-def style_axes(axes: Axes) -> None:
-    """Draw a pale grid behind, and no frame but the bottom and the left side."""
+def style_axes(axes: Axes, x_label: str = "") -> None:
+    """Draw a pale grid behind, no frame but the bottom and the left side, and few ticks."""
     axes.tick_params(labelsize=TICK_PT, colors=GREY, length=3)
     axes.grid(color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["bottom", "left"]].set_color(GREY)
+    axes.set_xlabel(x_label, fontsize=LABEL_PT, color=GREY)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticks())
 
 
 def ticks(*, whole: bool = False, most: int = 6) -> MaxNLocator:
     """Place a few ticks at round numbers."""
     return MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=whole, min_n_ticks=1)
-
-
-def title_of(figure: Figure, text: str) -> None:
-    """Write the title at the top left corner of the figure."""
-    figure.text(
-        6 / figure.bbox.width,
-        1 - 6 / figure.bbox.height,
-        literal(text),
-        fontsize=TITLE_PT,
-        fontweight="bold",
-        color=INK,
-        va="top",
-    )
 
 
 def literal(text: str) -> str:
@@ -192,42 +183,28 @@ def label_ends(
     the arms' lines in data coordinates, `seed` is the level of a dashed line that is
     named too. With `show` the heights of ends stand there in place of names.
     """
+    width, height = axes.get_window_extent().size
+    edge = axes.get_yaxis_transform()
+
+    def write(level: float, text: str, colour: str) -> None:
+        x = 1 + (_LABEL_GAP_PT - 2) / width
+        look: dict[str, Any] = {"color": colour, "fontsize": LABEL_PT, "transform": edge}
+        axes.text(x, level, literal(text), va="center", **look)
+
     low, high = axes.get_ylim()
     levels = [y for _, y in ends.values()] + ([] if seed is None else [seed])
-    gap = LINE_PT * (high - low) / axes.get_window_extent().height
-    places = spread(levels, gap, low, high)
+    places = spread(levels, LINE_PT * (high - low) / height, low, high)
+    x = 1 + 11 / width
     for (arm, end), place in zip(ends.items(), places, strict=False):
-        text = shorten(arm) if show is None else show(end[1])
-        _label(axes, text, end, place, styles[arm])
+        style = styles[arm]
+        # Dotted, so that nobody takes it for a part of the line.
+        leader = {"arrowstyle": "-", "color": style.colour, "linewidth": 0.9, "linestyle": ":"}
+        axes.annotate("", end, xytext=(x, place), textcoords=edge, arrowprops=leader)
+        mark: dict[str, Any] = {"color": style.colour, "markersize": 5, "clip_on": False}
+        axes.plot(x, place, style.marker, transform=edge, **mark)
+        write(place, shorten(arm) if show is None else show(end[1]), INK)
     if seed is not None:
-        right = [1.0, *(1 + points / axes.get_window_extent().width for points in (4, 13))]
-        levels = [seed, places[-1], places[-1]]
-        edge = axes.get_yaxis_transform()
+        right, level = [1.0, 1 + 4 / width, 1 + 13 / width], places[-1]
         line: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 1}
-        axes.plot(right, levels, transform=edge, clip_on=False, **line)
-        text = "seed" if show is None else f"seed {show(seed)}"
-        _write(axes, places[-1], text, GREY)
-
-
-def _label(axes: Axes, text: str, end: tuple[float, float], place: float, style: ArmStyle) -> None:
-    edge = axes.get_yaxis_transform()
-    x = 1 + 11 / axes.get_window_extent().width
-    # Dotted, so that nobody takes it for a part of the line.
-    leader = {"arrowstyle": "-", "color": style.colour, "linewidth": 0.9, "linestyle": ":"}
-    axes.annotate("", end, xytext=(x, place), textcoords=edge, arrowprops=leader)
-    axes.plot(
-        x,
-        place,
-        style.marker,
-        color=style.colour,
-        markersize=5,
-        transform=edge,
-        clip_on=False,
-    )
-    _write(axes, place, text, INK)
-
-
-def _write(axes: Axes, level: float, text: str, colour: str) -> None:
-    x = 1 + (_LABEL_GAP_PT - 2) / axes.get_window_extent().width
-    edge = axes.get_yaxis_transform()
-    axes.text(x, level, literal(text), color=colour, fontsize=LABEL_PT, va="center", transform=edge)
+        axes.plot(right, [seed, level, level], transform=edge, clip_on=False, **line)
+        write(level, "seed" if show is None else f"seed {show(seed)}", GREY)

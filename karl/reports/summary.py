@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
 
 import polars as pl
 
 from karl.evaluation.statistics import Interval
 from karl.reports.numbers import change, count, percent, plural, score, set_name
 from karl.reports.study import Study
-from karl.reports.table import Table
+from karl.reports.table import Row, Table
 from karl.reports.tables import best_arm
 
 __all__ = ["summary_sentences"]
@@ -21,11 +21,8 @@ _NBSP = "\N{NO-BREAK SPACE}"
 def summary_sentences(study: Study, tables: Mapping[str, Table]) -> list[tuple[str, str]]:
     """Say which strategy is best on each set, what it and each class gain, and what labels cost.
 
-    Returns
-    -------
-    list of (str, str)
-        What a sentence is about, and the sentence: two for each evaluation set, one on
-        the labels, and one where there is no interval, as far as there is data.
+    What a sentence is about stands before it: two for each evaluation set, one on the
+    labels, and one where there is no interval, as far as there is data.
     """
     said: list[tuple[str, str]] = []
     for eval_set in study.eval_sets if tables else ():
@@ -44,51 +41,43 @@ def summary_sentences(study: Study, tables: Mapping[str, Table]) -> list[tuple[s
     return said
 
 
-def _on_set(best: Mapping[str, Any], n_arms: int) -> str:
+def _on_set(best: Row, n_arms: int) -> str:
     if not best["last_round"]:
-        value = score(_value(best, "last"))
+        value = score(best["last"])
         return f"The seed model has a macro-F1 of {value}, from human labels alone (round 0)."
+    seed, last, peak = (score(best[key].value) for key in ("seed", "last", "best"))
     among = "" if n_arms == 1 else f", the highest of {n_arms} strategies"
-    relative = best["gain_relative"]
-    in_percent = "" if relative is None else f" ({percent(relative)})"
-    peak = f"round {best['best_round']}" if best["best_round"] else "the seed"
-    if best["best_round"] == best["last_round"]:
-        on_peak = "That round is its best."
-    else:
-        on_peak = f"Its best round is {peak} with {score(best['best'])}."
+    relative = best["gain_relative"].value
+    in_percent = "" if math.isnan(relative) else f" ({percent(relative)})"
+    where = f"round {best['best_round']}" if best["best_round"] else "the seed"
+    is_last = best["best_round"] == best["last_round"]
+    on_peak = "That round is its best." if is_last else f"Its best round is {where} with {peak}."
     return (
-        f"{best['arm']} has a macro-F1 of {score(best['last'])} at round "
-        f"{best['last_round']}{among}. Against the {score(best['seed'])} of the seed that is "
-        f"{change(_value(best, 'gain'))}{in_percent}{_certainty(best)}. {on_peak}"
+        f"{best['arm']} has a macro-F1 of {last} at round {best['last_round']}{among}. Against "
+        f"the {seed} of the seed that is {change(best['gain'])}{in_percent}"
+        f"{_certainty(best['gain'])}. {on_peak}"
     )
 
 
-def _certainty(row: Mapping[str, Any]) -> str:
-    low, high = row["gain_low"], row["gain_high"]
-    if low is None or high is None:
+def _certainty(gain: Interval) -> str:
+    if math.isnan(gain.low):
         return ""
-    if low > 0 or high < 0:
-        return f": the 95{_NBSP}% interval holds {'gains' if low > 0 else 'losses'} only"
+    if gain.low > 0 or gain.high < 0:
+        return f": the 95{_NBSP}% interval holds {'gains' if gain.low > 0 else 'losses'} only"
     return f": the 95{_NBSP}% interval includes no change"
 
 
-def _on_classes(classes: Table, best: Mapping[str, Any]) -> str:
+def _on_classes(classes: Table, best: Row) -> str:
     """Say how the F1 score of each relation changed with the best strategy."""
-    rows = classes.frame.filter(arm=best["arm"], eval_set=best["eval_set"]).to_dicts()
+    told = []
+    for row in classes.rows:
+        if (row["arm"], row["eval_set"]) == (best["arm"], best["eval_set"]):
+            seed, last = score(row["seed"].value), score(row["last"].value)
+            changed = f"{seed} → {last} ({change(row['gain'])})"
+            told.append(f"{row['relation']} {changed if best['last_round'] else last}")
     if not best["last_round"]:
-        told = [f"{row['relation']} {score(row['last'])}" for row in rows]
         return f"F1 of the seed model: {', '.join(told)}."
-    told = [
-        f"{row['relation']} {score(row['seed'])} → {score(row['last'])} "
-        f"({change(_value(row, 'gain'))})"
-        for row in rows
-    ]
     return f"F1 of {best['arm']} from the seed to round {best['last_round']}: {', '.join(told)}."
-
-
-def _value(row: Mapping[str, Any], key: str) -> float | Interval:
-    low, high = row[f"{key}_low"], row[f"{key}_high"]
-    return float(row[key]) if low is None else Interval(row[key], low, high)
 
 
 def _on_labels(study: Study) -> str:

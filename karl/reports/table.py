@@ -16,7 +16,7 @@ from karl.evaluation.statistics import Interval
 from karl.files import atomic_path, write_text
 from karl.reports.numbers import UNKNOWN, count, set_name
 
-__all__ = ["ARM", "N_RUNS", "SET", "Column", "Line", "Table", "markdown_table"]
+__all__ = ["ARM", "N_RUNS", "SET", "Column", "Line", "Row", "Table", "markdown_table"]
 
 # What begins or ends something in Markdown: "<" does only before the name of an element,
 # "_" not inside a word.
@@ -33,9 +33,6 @@ class Column:
 
     Attributes
     ----------
-    key : str
-        Of the rows.
-    heading : str
     show : callable
         Writes a value that is known.
     right : bool
@@ -78,7 +75,7 @@ class Table:
     note : str
         How the figures were obtained, in plain words.
     rows : sequence of mapping
-        At least one; all with the same keys in the same order. A value may be an
+        All with the same keys in the same order. A value may be an
         `Interval`, or a mapping of several figures that people see in one cell.
     columns : sequence of Column
         What people see of the rows, in this order.
@@ -104,7 +101,7 @@ class Table:
     def headings(self) -> Line:
         """What stands above the cells."""
         if self.turned:
-            return "", *map(self.columns[0].cell, self.rows)
+            return self.columns[0].heading, *map(self.columns[0].cell, self.rows)
         return tuple(column.heading for column in self.columns)
 
     @cached_property
@@ -149,15 +146,7 @@ class Table:
 def markdown_table(
     headings: Sequence[str], lines: Sequence[Line], right: Sequence[bool] = ()
 ) -> list[str]:
-    """Return the lines of a table in Markdown.
-
-    Parameters
-    ----------
-    headings : sequence of str
-    lines : sequence of tuple of str
-    right : sequence of bool, optional
-        Which columns are aligned right.
-    """
+    """Return the lines of a table in Markdown; `right` tells which columns are aligned right."""
     rules = ["---:" if aligned else "---" for aligned in right or [False] * len(headings)]
     written = [tuple(map(_escaped, headings)), tuple(rules)]
     for cells in lines:

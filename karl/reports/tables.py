@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
 
+from karl.errors import DataError
 from karl.reports.comparisons import diversity_table, labels_table, targets_table, tests_table
 from karl.reports.numbers import share
-from karl.reports.panel import Panel
 from karl.reports.quality import quality_table
 from karl.reports.scores import (
     areas_table,
@@ -19,18 +20,16 @@ from karl.reports.scores import (
     rounds_table,
     worst_fold_table,
 )
-from karl.reports.study import Study
-from karl.reports.table import ARM, SET, Column, Table
+from karl.reports.study import Panel, Study
+from karl.reports.table import ARM, SET, Column, Row, Table
 
-__all__ = ["best_arm", "run_rows", "study_tables"]
+__all__ = ["best_arm", "study_tables"]
 
 _MOST_MISTAKES: Final = 12
 
-Tables = Mapping[str, Table]
-
 
 def study_tables(study: Study, targets: Mapping[str, float] | None = None) -> dict[str, Table]:
-    """Make every table of a study that its runs allow.
+    """Make every table of a study that its runs allow; the same for every order of its rows.
 
     In this order: `rounds` of a single run, `outcome`, `curves`, `aulc`, `targets`,
     `tests`, `diversity`, `worst_fold`, `classes`, `labels`, `quality`, `mistakes`.
@@ -47,11 +46,6 @@ def study_tables(study: Study, targets: Mapping[str, float] | None = None) -> di
         The macro-F1 to reach for `targets` by evaluation set; where none is given it is
         the lowest of the strategies' peaks.
 
-    Returns
-    -------
-    dict of str to Table
-        By name; the same for every order of the study's rows.
-
     Raises
     ------
     karl.errors.DataError
@@ -60,36 +54,34 @@ def study_tables(study: Study, targets: Mapping[str, float] | None = None) -> di
     """
     if study.metrics.is_empty():
         return {}
-    panel = Panel(study)
+    panel, targets = Panel(study), targets or {}
+    for name in targets:
+        if name not in panel.eval_sets:
+            known = ", ".join(panel.eval_sets)
+            raise DataError(f"a target is for '{name}', but the evaluation sets are {known}")
     outcome = outcome_table(panel)
-    tables = [
-        rounds_table(study) if study.is_one_run else None,
-        outcome,
-        curves_table(panel),
-        areas_table(panel),
-        targets_table(panel, targets or {}),
-        tests_table(panel),
-        diversity_table(panel),
-        worst_fold_table(panel),
-        classes_table(panel),
-        labels_table(panel, study),
-        quality_table(study.quality) if study.quality else None,
-        _mistakes_table(study, outcome),
-    ]
-    return {table.name: table for table in tables if table is not None}
+    tables = [rounds_table(study)] if study.is_one_run else []
+    tables += [outcome, curves_table(panel)]
+    if panel.last:
+        tables += [areas_table(panel), targets_table(panel, targets), tests_table(panel)]
+        tables += [diversity_table(panel)]
+        tables += [worst_fold_table(panel)] if panel.n_folds > 1 else []
+    tables += [classes_table(panel), labels_table(panel), quality_table(study.quality)]
+    tables += [_mistakes_table(study, outcome)]
+    return {table.name: table for table in tables if table.rows}
 
 
-def best_arm(outcome: Table, eval_set: str) -> dict[str, Any] | None:
+def best_arm(outcome: Table, eval_set: str) -> Row | None:
     """Return the row of the strategy with the highest mean macro-F1 at the last round.
 
     Of equals it is the first; None if nothing is known of the set at that round.
     """
-    of_set = outcome.frame.filter(pl.col("eval_set") == eval_set, pl.col("last").is_not_null())
-    place = of_set["last"].arg_max()
-    return None if place is None else of_set.row(place, named=True)
+    of_set = (row for row in outcome.rows if row["eval_set"] == eval_set)
+    known = (row for row in of_set if not math.isnan(row["last"].value))
+    return max(known, key=lambda row: float(row["last"].value), default=None)
 
 
-def _mistakes_table(study: Study, outcome: Table) -> Table | None:
+def _mistakes_table(study: Study, outcome: Table) -> Table:
     """List the errors of each set's best strategy; of the first that has any, if it has none."""
     rows: list[dict[str, Any]] = []
     for eval_set in study.eval_sets if len(study.mistakes) else ():
@@ -98,8 +90,6 @@ def _mistakes_table(study: Study, outcome: Table) -> Table | None:
         arms = [*([best["arm"]] if best else []), *study.arms]
         arm = next((arm for arm in arms if arm in set(of_set["arm"])), arms[0])
         rows += of_set.filter(pl.col("arm") == arm).head(_MOST_MISTAKES).to_dicts()
-    if not rows:
-        return None
     note = (
         "Of the best strategy of each set: pairs that most runs got wrong in their last round, the "
         "most certain errors first. Runs: share of those that evaluated the pair; certainty: mean "
@@ -116,15 +106,3 @@ def _mistakes_table(study: Study, outcome: Table) -> Table | None:
         Column("confidence", "Certainty", share),
     )
     return Table("mistakes", "Errors of the best strategy", note, rows, columns)
-
-
-def run_rows(study: Study) -> pl.DataFrame:
-    """Return every metric of every run, evaluation set and round: a row for each.
-
-    Columns are `run`, `arm` and those of `karl.evaluation.record.MetricsRow`; a
-    diversity that is undefined is null. The order does not depend on that of the study.
-    """
-    order = ["arm", "fold", "seed", "run", "eval_set", "round"]
-    first = ["run", "arm", "fold", "seed", "round", "eval_set"]
-    rows = study.metrics.sort(order).with_columns(pl.col("diversity").fill_nan(None))
-    return rows.select(*first, pl.exclude(first))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import rich.table
@@ -16,7 +17,7 @@ __all__ = ["terminal_table"]
 # Lines that an interval takes, and blanks between columns, the roomiest layout first.
 _LAYOUTS: Final = ((1, 2), (2, 2), (3, 2), (3, 1))
 # Characters of a word, such as a strategy's name, that are kept on one line.
-_LONG_WORD, _SHORT_WORD = 12, 8
+_LONG_WORD, _SHORT_WORDS = 12, (8, 4)
 
 
 def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
@@ -26,75 +27,56 @@ def terminal_table(table: Table, width: int = 80) -> rich.table.Table:
     bounds below the lower ones; rows are then set apart. A table that is too wide
     even so is turned round, if that helps.
     """
-    upright = [*zip(table.headings, table.right, strict=True)], table.lines
-    tries = [(upright, *layout, _LONG_WORD) for layout in _LAYOUTS]
+    tries = [(table, *layout, _LONG_WORD) for layout in _LAYOUTS]
     names = [line[0] for line in table.lines]
     if len(set(names)) == len(names) and not table.turned:
-        turned = _turned(table)
-        tries += [(turned, *layout, _LONG_WORD) for layout in _LAYOUTS]
-    tries.append((upright, *_LAYOUTS[-1], _SHORT_WORD))
-    for (columns, lines), folds, gap, longest in tries:
-        folded = [
+        tries += [(replace(table, turned=True), *layout, _LONG_WORD) for layout in _LAYOUTS]
+    tries += [(table, *_LAYOUTS[-1], longest) for longest in _SHORT_WORDS]
+    for shown, folds, gap, longest in tries:
+        lines = [
             tuple(
                 _folded(cell, folds) if right else cell
-                for cell, (_, right) in zip(line, columns, strict=False)
+                for cell, right in zip(line, shown.right, strict=False)
             )
-            for line in lines
+            for line in shown.lines
         ]
-        cells = [_column(folded, n) for n in range(len(columns))]
-        widths = [
-            # Names of figures, in a turned table, are kept whole like figures.
-            _least_width(heading, cells[n], whole=right or table.turned, longest=longest)
-            for n, (heading, right) in enumerate(columns)
-        ]
-        spare = width - sum(widths) - gap * (len(widths) - 1)
-        if spare >= 0:
-            wanted = [
-                max(len(heading), *(len(part) for cell in of_column for part in cell.split("\n")))
-                for (heading, _), of_column in zip(columns, cells, strict=True)
-            ]
-            return _laid_out(table, columns, folded, gap, _shared(widths, wanted, spare))
-    return _laid_out(table, columns, folded, 1, [None] * len(columns))
+        room = width - gap * (len(shown.headings) - 1)
+        # Names of figures are kept whole like figures.
+        widths = _widths(shown, lines, room, longest, whole_names=table.turned)
+        leading = int(not table.turned and any("\n" in cell for line in lines for cell in line))
+        if widths is not None:
+            return _laid_out(shown, lines, gap, widths, leading)
+    return _laid_out(table, lines, gap, [None] * len(table.headings), leading)
 
 
-def _turned(table: Table) -> tuple[list[tuple[str, bool]], list[Line]]:
-    """Make columns of the rows; the first one names what is in the others."""
-    names = [line[0] for line in table.lines]
-    columns = [(table.headings[0], False), *((name, True) for name in names)]
-    return columns, [*zip(table.headings, *table.lines, strict=True)][1:]
-
-
-def _column(lines: Sequence[Line], n: int) -> list[str]:
-    """Return the cells of a column; headings of rows take the room of all columns."""
-    return [line[n] for line in lines if len(line) > 1] or [""]
-
-
-def _least_width(heading: str, cells: Sequence[str], *, whole: bool, longest: int) -> int:
-    """Return the width at which no cell that is whole is broken, nor a word up to some length."""
-    parts = [part for cell in cells for part in (cell.split("\n") if whole else cell.split())]
-    widest = max(map(len, [*parts, ""]))
-    word = max(map(len, [*heading.split(), ""]))
-    # A word of a heading may be a little longer.
-    return max(min(word, longest + 2), widest if whole else min(widest, longest))
-
-
-def _shared(widths: Sequence[int], wanted: Sequence[int], spare: int) -> list[int]:
-    """Share out what is left, always to the column that lacks the most."""
-    shared = list(widths)
+def _widths(
+    table: Table, lines: Sequence[Line], room: int, longest: int, *, whole_names: bool
+) -> list[int] | None:
+    """Return the widths at which no figure is broken, nor a word up to some length, if any."""
+    widths, wanted = [], []
+    for n, (heading, right) in enumerate(zip(table.headings, table.right, strict=True)):
+        # Headings of rows take the room of all columns.
+        cells = [line[n] for line in lines if len(line) > 1]
+        whole = right or whole_names
+        parts = [part for cell in cells for part in (cell.split("\n") if whole else cell.split())]
+        widest = max(map(len, parts), default=0)
+        word = max(map(len, heading.split()), default=0)
+        # A word of a heading may be a little longer.
+        widths.append(max(min(word, longest + 2), widest if whole else min(widest, longest)))
+        wanted.append(max(len(part) for cell in (heading, *cells) for part in cell.split("\n")))
+    spare = room - sum(widths)
+    if spare < 0:
+        return None
+    # What is left always goes to the column that lacks the most.
     for _ in range(spare):
-        lacks = [want - width for want, width in zip(wanted, shared, strict=True)]
-        if max(lacks) <= 0:
-            break
-        shared[lacks.index(max(lacks))] += 1
-    return shared
+        lacks = [want - width for want, width in zip(wanted, widths, strict=True)]
+        if max(lacks) > 0:
+            widths[lacks.index(max(lacks))] += 1
+    return widths
 
 
 def _laid_out(
-    table: Table,
-    columns: Sequence[tuple[str, bool]],
-    lines: Sequence[Line],
-    gap: int,
-    widths: Sequence[int | None],
+    table: Table, lines: Sequence[Line], gap: int, widths: Sequence[int | None], leading: int
 ) -> rich.table.Table:
     found = rich.table.Table(
         # Text, for in a plain string rich would take brackets for markup.
@@ -107,15 +89,11 @@ def _laid_out(
         padding=(0, gap - 1, 0, 0),
         pad_edge=False,
         show_edge=False,
-        leading=int(not table.turned and any("\n" in cell for line in lines for cell in line)),
+        leading=leading,
     )
-    for (heading, right), width in zip(columns, widths, strict=True):
+    for heading, right, width in zip(table.headings, table.right, widths, strict=True):
         found.add_column(
-            Text(heading),
-            justify="right" if right else "left",
-            vertical="top",
-            overflow="fold",
-            width=width,
+            Text(heading), justify="right" if right else "left", overflow="fold", width=width
         )
     for line in lines:
         found.add_row(*(Text(cell, style="bold" if len(line) == 1 else "") for cell in line))

@@ -35,6 +35,15 @@ def test_status_lists_every_run_with_how_far_it_is(runs: Path, shop: Path) -> No
     assert re.match(r"second +0/3 +evaluate +0 +ID 0\.\d{3}  OOD 0\.\d{3}", lines[3])
 
 
+def test_status_tells_below_its_table_what_is_wrong_with_a_damaged_run(runs: Path) -> None:
+    shutil.copytree(runs / "first", runs / "spoilt")
+    (runs / "spoilt/manifest.json").write_text("[]")
+    lines = done(karl("status")).out.splitlines()
+    assert len(lines) == 5
+    assert lines[3].split() == ["spoilt", "?", "damaged"]
+    assert lines[4].startswith(f"spoilt: {runs / 'spoilt/manifest.json'} cannot be read")
+
+
 def test_status_without_runs_says_so() -> None:
     assert done(karl("status")).out == "There is no run in runs.\n"
     assert not Path("runs").exists()

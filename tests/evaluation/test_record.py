@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from karl.evaluation.record import MetricsRow
+from karl.errors import DataError
+from karl.evaluation.record import MetricsRow, read_metrics
 
 COUNT, SHARE = st.integers(0, 2**40), st.floats(0, 1)
 OF_KIND = {
@@ -122,3 +126,75 @@ def test_missing_fields_are_named() -> None:
 def test_what_is_no_object_is_refused(line: str) -> None:
     with pytest.raises(ValueError):
         MetricsRow.from_json(line)
+
+
+# The file
+
+
+def rows_of(**scores: list[float]) -> list[MetricsRow]:
+    """Rows of a run from the macro-F1 scores of each evaluation set by round."""
+    return [
+        replace(ROW, round=number, eval_set=eval_set, macro_f1=value)
+        for eval_set, values in scores.items()
+        for number, value in enumerate(values)
+    ]
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_reads_the_rows_in_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = rows_of(ood=[0.4, 0.5], id=[0.8, 0.8])
+    path = write(tmp_path / "metrics.jsonl", [row.to_json() for row in rows] + [""])
+
+    assert read_metrics(path) == rows
+
+
+def test_names_may_hold_unicode_line_separators(tmp_path: Path) -> None:
+    rows = [replace(ROW, round=0, llm="a\u2028b\x85c")]
+
+    assert read_metrics(write(tmp_path / "m.jsonl", [rows[0].to_json()])) == rows
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    assert read_metrics(write(tmp_path / "metrics.jsonl", [])) == []
+
+
+def test_a_broken_line_is_located(tmp_path: Path) -> None:
+    line = rows_of(ood=[0.4])[0].to_json()
+    path = write(tmp_path / "metrics.jsonl", [line, line[:40]])
+    with pytest.raises(DataError, match=r"metrics\.jsonl, row 2: not a metrics row"):
+        read_metrics(path)
+
+
+def test_a_repeated_round_is_located(tmp_path: Path) -> None:
+    line = rows_of(ood=[0.4])[0].to_json()
+    path = write(tmp_path / "metrics.jsonl", [line, "", line])
+    with pytest.raises(DataError, match=r"row 3: round 0 of 'ood' stands in the file twice"):
+        read_metrics(path)
+
+
+def test_a_missing_file_and_binary_content_are_data_errors(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_metrics(tmp_path / "metrics.jsonl")
+    (tmp_path / "metrics.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="UTF-8"):
+        read_metrics(tmp_path / "metrics.jsonl")
+
+
+def test_a_set_without_its_seed_is_refused(tmp_path: Path) -> None:
+    rows = rows_of(id=[0.8], ood=[0.4, 0.5])
+    path = write(tmp_path / "metrics.jsonl", [row.to_json() for row in rows if row != rows[1]])
+    with pytest.raises(DataError, match=r"'ood' lack round 0, the seed"):
+        read_metrics(path)
+
+
+def test_reading_needs_no_heavy_import() -> None:
+    code = (
+        "import sys, karl.evaluation.record\n"
+        "heavy = {'matplotlib', 'sklearn', 'numpy', 'torch'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from studies import make_study
 
-from karl.reports.class_figures import confusion_counts
+from karl.reports.drawings import confusion_counts
 from karl.reports.figures import ReportFigure, save_figures, study_figures
 from karl.reports.study import Study
 from karl.reports.style import LABEL_PT, TICK_PT, arm_styles, shorten, spread

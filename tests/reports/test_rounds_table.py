@@ -34,8 +34,9 @@ def sentences(rows: list[MetricsRow]) -> dict[str, str]:
 def test_each_round_shows_its_scores_gains_and_cost(make_rows) -> None:
     lines = shown(make_rows(id=[0.82, 0.81], ood=[0.44, 0.55]))
 
-    assert cells(lines, 0) == ["0", "0.820", "0.440", "0.700", "0", "0", "0.000", "3.5"]
-    expected = "1 0.810 -0.010 0.550 +0.110 0.710 1,120 11,040 0.250 124"
+    expected = "0 0.820 0.400 0.440 0.400 0.700 0 0 0.000 3.5"
+    assert cells(lines, 0) == expected.split()
+    expected = "1 0.810 0.400 -0.010 0.550 0.400 +0.110 0.710 1,120 11,040 0.250 124"
     assert cells(lines, 1) == expected.split()
 
 
@@ -44,7 +45,7 @@ def test_the_heading_names_run_sets_and_units(make_rows) -> None:
     text = "\n".join(shown(rows))
 
     assert "Macro-F1 by round: margin sampling, gpt-4o-mini, fold 2, seed 7" in text
-    for word in ("ID", "OOD", "Gain", "USD", "Time"):
+    for word in ("ID", "OOD", "Gain", "comp.", "USD", "Time"):
         assert word in text
     title = rounds_table(study_of([replace(row, fold=None) for row in rows])).title
     assert title == "Macro-F1 by round: margin sampling, gpt-4o-mini, seed 7"
@@ -53,11 +54,15 @@ def test_the_heading_names_run_sets_and_units(make_rows) -> None:
 @pytest.mark.parametrize("sets", [("ood",), ("id", "ood"), ("id", "ood", "toys")])
 def test_fits_into_80_columns_uncut(make_rows, sets: tuple[str, ...]) -> None:
     scores = [0.4 + 0.02 * number for number in range(11)]
-    lines = shown(make_rows(**dict.fromkeys(sets, scores)))
+    rows = [replace(row, llm_cost_usd=12.345) for row in make_rows(**dict.fromkeys(sets, scores))]
+    lines = shown(rows)
 
     assert max(map(len, lines)) <= 80
     assert not any("…" in line for line in lines)
-    assert len(cells(lines, 10)) == 1 + 2 * len(sets) + 5
+    # F1 of complementary is left out where there is no room for it.
+    of_set = 3 if len(sets) <= 2 else 2
+    assert len(cells(lines, 10)) == 1 + of_set * len(sets) + 5
+    assert "12.345" in cells(lines, 10) and "110,400" in cells(lines, 10)
 
 
 def test_figures_stand_under_each_other(make_rows) -> None:
@@ -70,7 +75,8 @@ def test_figures_stand_under_each_other(make_rows) -> None:
 def test_a_round_that_lacks_a_set_stays_blank(make_rows) -> None:
     lines = shown(make_rows(id=[0.82, 0.81], ood=[0.44]))
 
-    assert cells(lines, 1) == ["1", "0.810", "-0.010", "0.710", "1,120", "11,040", "0.250", "124"]
+    expected = "1 0.810 0.400 -0.010 0.710 1,120 11,040 0.250 124"
+    assert cells(lines, 1) == expected.split()
 
 
 def test_there_are_no_escape_codes_without_a_terminal(make_rows) -> None:

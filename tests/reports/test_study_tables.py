@@ -9,8 +9,9 @@ from reports.reading import curve, row, shown, tables, without
 from reports.studies import make_study
 
 from karl.errors import DataError
+from karl.reports.report import run_rows
 from karl.reports.study import Study
-from karl.reports.tables import run_rows, study_tables
+from karl.reports.tables import study_tables
 
 NAMES = [
     "outcome",
@@ -122,8 +123,10 @@ def test_outcome_holds_means_gains_and_the_best_round() -> None:
     assert (found["seed_low"], found["seed_high"]) == pytest.approx((0.4, 0.5))
     assert found["gain_relative_low"] == pytest.approx(0.2 / 0.5)
     assert found["gain_relative_high"] == pytest.approx(0.2 / 0.4)
+    assert found["f1_complementary"] == pytest.approx(0.65 - 0.06)
     text = shown(table, eval_set="ood")
     assert text["Runs (folds × seeds)"] == "4 (2 × 2)"
+    assert text["Comp. F1"] == "0.590 [0.540, 0.640]"
     assert text["Last round"] == "0.650 [0.600, 0.700]"
     assert text["Relative gain"] == "+44.4 % [+40.0, +50.0]"
 

@@ -71,7 +71,7 @@ def test_a_turned_table_has_its_columns_as_rows_in_groups() -> None:
     columns = (COLUMNS[0], Column("score", "Score", score, group="Scores"), COLUMNS[2])
     table = Table("turned", "", "", ROWS, columns, turned=True)
 
-    assert table.headings == ("", "a|b", "<c>")
+    assert table.headings == ("Strategy", "a|b", "<c>")
     assert table.lines[:2] == [("Scores",), ("Score", "0.500 [0.400, 0.600]", "–")]
     assert "| **Scores** |  |  |" in table.markdown()
 

@@ -10,9 +10,9 @@ import pytest
 from cli.small_shop import done, karl, settings, snapshot
 
 from karl.evaluation.metrics import score
+from karl.evaluation.record import read_metrics
 from karl.labels import Relation
 from karl.reports.collect import collect
-from karl.reports.metrics import read_metrics
 
 RELATIONS = [relation.name.lower() for relation in Relation]
 SWEEP = Path("runs/mine")

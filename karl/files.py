@@ -22,18 +22,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     The file is synced before it is renamed and the folder after, so that
     `target` holds the old content or the new one even after a power cut. On
-    an error the temporary file is removed and `target` stays as it was.
-
-    Parameters
-    ----------
-    target : Path
-        The file to write; its folder is made if need be.
-
-    Yields
-    ------
-    Path
-        Where to write; nothing is there yet. It keeps the suffix of `target`,
-        which some writers look at.
+    an error the temporary file is removed and `target` stays as it was. Its folder is
+    made if need be. Nothing is at the temporary path yet; it keeps the suffix, which
+    some writers look at.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     # Whoever writes makes the file: an interruption before that leaves none behind.

@@ -12,8 +12,7 @@ from pydantic.dataclasses import dataclass
 from karl.cards.base import Cards
 from karl.cards.tables import with_cards
 from karl.datasets import Catalogue, Dataset
-from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR
-from karl.datasets.catalogue_file import check_ids
+from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, check_ids
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
 from karl.llm.account import Account

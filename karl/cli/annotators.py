@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +11,7 @@ import typer
 from karl.cli.options import RUNS, ConfigDir, Name, Overrides, RunsDir
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from karl.reports.table import Table
     from karl.runs.estimate import Forecast
 
 __all__ = ["app", "enrich", "estimate"]
@@ -40,21 +40,18 @@ def estimate(
 
     karl estimate llm=openai budget.rounds=10
     """
-    from rich.console import Console
-
+    from karl.cli.printing import print_lines, print_table
     from karl.runs.estimate import forecast
     from karl.sweeps.opening import find_run
 
     run = find_run(overrides or (), name, runs_dir, config_dir)
     found = forecast(run, gold)
-    console = Console(highlight=False)
     if not found.lines:
         said = "is asked nothing more" if run.experiment.llm.costs else "costs nothing"
-        console.print(f"llm={run.experiment.choices['llm']} {said}.")
+        print_lines(f"llm={run.experiment.choices['llm']} {said}.")
         return
-    console.print(_estimates(found))
-    for note in found.notes:
-        console.print(note)
+    print_table(_estimates(found))
+    print_lines(*found.notes, wrap=True)
 
 
 def enrich(
@@ -72,8 +69,7 @@ def enrich(
 
     karl enrich cards=llm llm=openai data=demo
     """
-    from rich.console import Console
-
+    from karl.cli.printing import print_lines
     from karl.cli.progress import open_display
     from karl.runs import enrich as enriching
     from karl.sweeps.opening import find_run
@@ -81,14 +77,12 @@ def enrich(
     with open_display() as display:
         run = find_run(overrides or (), name, runs_dir, config_dir, display.watch)
         summary, cards, categories = enriching.enrich(run)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(
+    print_lines(
         f"{summary.cards:,} of {summary.items:,} items have a card; {summary.majors:,} major and "
-        f"{summary.fines:,} fine categories, {summary.uncategorised:,} items in none of them"
+        f"{summary.fines:,} fine categories, {summary.uncategorised:,} items in none of them",
+        f"Cards:      {cards}",
+        *([] if categories is None else [f"Categories: {categories}"]),
     )
-    console.print(f"Cards:      {cards}")
-    if categories is not None:
-        console.print(f"Categories: {categories}")
 
 
 @app.command()
@@ -129,25 +123,22 @@ def compare(
 
 
 def _estimates(found: Forecast) -> Table:
-    from rich import box
-    from rich.table import Table
+    from karl.reports.table import Column, Table
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
-    counts, costs = ("answers", "stored", "calls", "tokens in", "tokens out"), ("USD", "at most")
-    for column in (*counts, *costs, "time"):
-        table.add_column(column, justify="right", vertical="bottom")
-    for line in [*found.lines, found.total]:
-        if line is found.total:
-            table.add_section()
-        table.add_row(
-            line.what,
-            *(f"{n:,}" for n in (line.answers, line.stored, line.calls)),
-            *(_thousands(n) for n in (line.tokens_in, line.tokens_out)),
-            *(_dollars(usd) for usd in (line.cost_usd, line.most_usd)),
-            _duration(line.seconds),
-        )
-    return table
+    columns = (
+        Column("what", "", right=False),
+        *(Column(key, key, _count) for key in ("answers", "stored", "calls")),
+        Column("tokens_in", "tokens in", _thousands),
+        Column("tokens_out", "tokens out", _thousands),
+        Column("cost_usd", "USD", _dollars),
+        Column("most_usd", "at most", _dollars),
+        Column("seconds", "time", _duration),
+    )
+    return Table("estimate", "", "", [*map(asdict, found.lines), asdict(found.total)], columns)
+
+
+def _count(n: int) -> str:
+    return f"{n:,}"
 
 
 def _thousands(n: int) -> str:

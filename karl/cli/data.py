@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import ChainMap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
     from karl.datasets.library import Stored
-    from karl.evaluation.describe import Description, RecordedVotes, SetDescription
+    from karl.evaluation.describe import Description, SetDescription
+    from karl.reports.table import Table
 
 __all__ = ["app"]
+
+_PAIRS, _LABELS = "labelled pairs", "labels"
+_AGREEMENT, _NOTES = "agreement of annotators", "as read from the files"
 
 app = typer.Typer(
     help="See, download, import and check data sets.", no_args_is_help=True, add_completion=False
 )
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME|FOLDER", help="demo, fbl, an imported data set, or a folder of tables."
-    ),
-]
-
 
 @app.command("list")
 def list_data() -> None:
     """List the data sets that can be named, and where they are."""
+    from karl.cli.printing import print_table
     from karl.datasets.library import entries
+    from karl.reports.table import Column, Table
 
-    table = _table("data set", "kind", "state", "folder")
-    for entry in entries():
-        state = "[green]ready[/]" if entry.ready else "[yellow]not here: karl data get fbl[/]"
-        table.add_row(entry.name, entry.kind, state, str(entry.folder or "–"))
-    _print(table)
+    rows = [
+        {
+            "name": entry.name,
+            "kind": entry.kind,
+            "state": "ready" if entry.ready else "not here: karl data get fbl",
+            "folder": entry.folder,
+        }
+        for entry in entries()
+    ]
+    headings = {"name": "data set", "kind": "kind", "state": "state", "folder": "folder"}
+    columns = [Column(key, heading, right=False) for key, heading in headings.items()]
+    print_table(Table("data", "", "", rows, columns))
 
 
 @app.command()
@@ -47,7 +50,7 @@ def get(name: Annotated[str, typer.Argument(help="fbl, the only one that is down
     from karl.datasets import library
 
     _print_stored(library.get(name))
-    _print("The FBL data set carries no licence: use it, but do not pass it on.")
+    typer.echo("The FBL data set carries no licence: use it, but do not pass it on.")
 
 
 @app.command("import")
@@ -74,145 +77,117 @@ def check(
     ] = None,
 ) -> None:
     """Read a data set by every rule and count what was found."""
+    from karl.cli.printing import print_lines, print_table
     from karl.datasets import library
     from karl.evaluation.describe import describe
 
     names = [name] if name else [entry.name for entry in library.entries() if entry.ready]
     for each in names:
         found = describe(library.source_of(each).load())
-        _print(f"[green]✓[/] [bold]{found.name}[/]: {found.items:,} items")
-        _print(_pairs_table(found), _notes_table(found))
+        print_lines(f"✓ {found.name}: {found.items:,} items")
+        print_table(_sets(found, _PAIRS, _NOTES))
 
 
 @app.command("describe")
-def describe_data(name: Name) -> None:
+def describe_data(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FOLDER", help="demo, fbl, an imported data set, or a folder of tables."
+        ),
+    ],
+) -> None:
     """Show what a data set holds: items, labels, how far annotators agree."""
+    from karl.cli.printing import print_lines, print_table
     from karl.datasets.library import source_of
     from karl.evaluation.describe import describe
 
     found = describe(source_of(name).load())
-    _print(f"[bold]{found.name}[/]", _catalogue_table(found), _pairs_table(found))
-    if any(part.labels for part in found.sets.values()):
-        _print(_labels_table(found))
-    if any(part.annotated for part in found.sets.values()):
-        _print(_agreement_table(found))
-    _print(_notes_table(found))
-    if found.recorded is not None:
-        _print(_recorded_table(found.recorded))
+    print_lines(found.name, *(f"  {fact:<18} {value}" for fact, value in _facts(found).items()), "")
+    print_table(_sets(found, _PAIRS, _LABELS, _AGREEMENT, _NOTES))
 
 
-def _catalogue_table(found: Description) -> Table:
-    table = _facts("catalogue")
-    table.add_row("items", f"{found.items:,}")
-    table.add_row("columns", ", ".join(found.columns))
-    table.add_row("major categories", _number(found.major_categories))
-    table.add_row("fine categories", _number(found.fine_categories))
-    prices = "–" if found.prices is None else f"{found.prices[0]:,g} to {found.prices[1]:,g}"
-    table.add_row("prices", prices)
-    table.add_row("item cards", "yes" if found.has_cards else "no")
-    table.add_row("oracle labels", "yes" if found.has_oracle else "no")
-    return table
-
-
-def _pairs_table(found: Description) -> Table:
-    rows: dict[str, Callable[[SetDescription], str]] = {
-        "pairs": lambda part: f"{part.pairs:,}",
-        "different items": lambda part: f"{part.items:,}",
-        "complementary": lambda part: _share(part.relations["complementary"], part.pairs),
-        "substitute": lambda part: _share(part.relations["substitute"], part.pairs),
-        "unrelated": lambda part: _share(part.relations["unrelated"], part.pairs),
-        "repeated in either order": lambda part: f"{part.repeated_unordered_pairs:,}",
-        "of these another relation": lambda part: f"{part.conflicts:,}",
+def _facts(found: Description) -> dict[str, str]:
+    """Return what is known of the catalogue and of recorded votes."""
+    facts = {
+        "items": f"{found.items:,}",
+        "columns": ", ".join(found.columns),
+        "major categories": _number(found.major_categories),
+        "fine categories": _number(found.fine_categories),
+        "prices": "–" if found.prices is None else "{:,g} to {:,g}".format(*found.prices),
+        "item cards": "yes" if found.has_cards else "no",
+        "oracle labels": "yes" if found.has_oracle else "no",
     }
-    return _by_set("labelled pairs", found, rows)
+    if (votes := found.recorded) is not None:
+        mix = ", ".join(f"{count:,} {name}" for name, count in votes.relations.items())
+        facts |= {
+            "recorded LLM votes": f"{votes.votes_per_pair} on each of {votes.pairs:,} pairs",
+            "- unanimous": f"{votes.unanimous_labels:.1%} on 9 labels, "
+            f"{votes.unanimous_relations:.1%} on 3 relations",
+            "- relations": f"{mix}, of those unanimous on 9 labels",
+        }
+    return facts
 
 
-def _labels_table(found: Description) -> Table:
+def _sets(found: Description, *groups: str) -> Table:
+    """Lay out groups of facts about sets of labelled pairs, a column for each set."""
+    from karl.reports.table import Column, Table
+
+    cells = {name: _cells(part) for name, part in found.sets.items()}
+    columns = [Column("set", "")]
+    for group in groups:
+        facts = dict.fromkeys(fact for of_set in cells.values() for fact in of_set[group])
+        columns += [Column(fact, fact, group=group) for fact in facts]
+    rows = [
+        {column.key: None for column in columns} | {"set": name} | dict(ChainMap(*of_set.values()))
+        for name, of_set in cells.items()
+    ]
+    return Table("sets", "", "", rows, columns, turned=True)
+
+
+def _cells(part: SetDescription) -> dict[str, dict[str, str | None]]:
+    """Return the facts about a set by group; None where one is unknown."""
     from karl.labels import FunctionLabel
 
-    sets = {name: part for name, part in found.sets.items() if part.labels}
-    table = _table("label", "meaning", *sets, numbers_from=2)
-    for label in FunctionLabel:
-        counts = [_share(part.labels[int(label)], part.pairs) for part in sets.values()]
-        table.add_row(str(int(label)), label.wording, *counts)
-    return table
+    def share(count: int) -> str:
+        # The blank does not break.
+        return f"{count:,}\u00a0({count / part.pairs:.0%})" if part.pairs else f"{count:,}"
 
+    def score(value: float | None) -> str | None:
+        return None if value is None else f"{value:.3f}"
 
-def _agreement_table(found: Description) -> Table:
-    rows: dict[str, Callable[[SetDescription], str]] = {
-        "pairs asked about": lambda part: f"{part.annotated:,}",
-        "Fleiss' kappa, 3 relations": lambda part: _score(part.on_relations.kappa),
-        "macro-F1, 3 relations": lambda part: _score(part.on_relations.macro_f1),
-        "Fleiss' kappa, 9 labels": lambda part: _score(part.on_labels.kappa),
-        "macro-F1, 9 labels": lambda part: _score(part.on_labels.macro_f1),
+    pairs = {
+        "pairs": f"{part.pairs:,}",
+        "different items": f"{part.items:,}",
+        **{name: share(count) for name, count in part.relations.items()},
+        "repeated in either order": f"{part.repeated_unordered_pairs:,}",
+        "of these another relation": f"{part.conflicts:,}",
     }
-    return _by_set("agreement of annotators", found, rows)
-
-
-def _notes_table(found: Description) -> Table:
-    table = _table("as read from the files", *found.sets)
-    for what in dict.fromkeys(what for part in found.sets.values() for what in part.notes):
-        counts = (_number(part.notes.get(what)) for part in found.sets.values())
-        table.add_row(what.replace("_", " "), *counts)
-    return table
-
-
-def _recorded_table(votes: RecordedVotes) -> Table:
-    table = _facts("recorded LLM votes")
-    table.add_row("pairs", f"{votes.pairs:,}, {votes.votes_per_pair} votes each")
-    table.add_row("unanimous on 9 labels", f"{votes.unanimous_labels:.1%}")
-    table.add_row("unanimous on 3 relations", f"{votes.unanimous_relations:.1%}")
-    mix = ", ".join(f"{count:,} {name}" for name, count in votes.relations.items())
-    table.add_row("relations of the unanimous (9)", mix)
-    return table
+    labels = {
+        f"{code} {FunctionLabel(code).wording}": share(count) for code, count in part.labels.items()
+    }
+    agreement = {
+        "pairs asked about": f"{part.annotated:,}",
+        "Fleiss' kappa, 3 relations": score(part.on_relations.kappa),
+        "macro-F1, 3 relations": score(part.on_relations.macro_f1),
+        "Fleiss' kappa, 9 labels": score(part.on_labels.kappa),
+        "macro-F1, 9 labels": score(part.on_labels.macro_f1),
+    }
+    notes = {what.replace("_", " "): f"{count:,}" for what, count in part.notes.items()}
+    return {
+        _PAIRS: {**pairs},
+        _LABELS: {**labels},
+        _AGREEMENT: agreement if part.annotated else {},
+        _NOTES: {**notes},
+    }
 
 
 def _print_stored(stored: Stored) -> None:
-    table = _table("file", "state", numbers_from=2)
-    for file, state in stored.files.items():
-        table.add_row(file, state)
-    _print(f"[bold]{stored.name}[/] is in {stored.folder}", table)
+    from karl.cli.printing import print_lines
 
-
-def _table(first: str, *others: str, numbers_from: int = 1) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-    for position, heading in enumerate((first, *others)):
-        table.add_column(heading, justify="right" if position >= numbers_from else "left")
-    return table
-
-
-def _by_set(
-    title: str, found: Description, rows: Mapping[str, Callable[[SetDescription], str]]
-) -> Table:
-    """Lay out facts as rows with a column per set of labelled pairs."""
-    table = _table(title, *found.sets)
-    for fact, value in rows.items():
-        table.add_row(fact, *map(value, found.sets.values()))
-    return table
-
-
-def _facts(title: str) -> Table:
-    return _table(title, "", numbers_from=2)
-
-
-def _print(*parts: RenderableType) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for part in parts:
-        console.print(part)
+    states = (f"  {file:<14} {state}" for file, state in stored.files.items())
+    print_lines(f"{stored.name} is in {stored.folder}", *states)
 
 
 def _number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count:,} ({count / total:.0%})" if total else f"{count:,}"

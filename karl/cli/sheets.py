@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from karl.cli.options import ConfigDir, RunsDir
+from karl.cli.options import RUNS, ConfigDir, RunsDir
 
 if TYPE_CHECKING:
     from karl.annotators import Task
     from karl.annotators.human import Human
 
 __all__ = ["app"]
-
-_RUNS = Path("runs")
 
 app = typer.Typer(
     help="Label a run's pairs in a spreadsheet.", no_args_is_help=True, add_completion=False
@@ -28,7 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a run with ll
 def write(
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")],
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
@@ -67,7 +65,7 @@ def write(
 def read(
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file with labels.")],
-    runs_dir: RunsDir = _RUNS,
+    runs_dir: RunsDir = RUNS,
     config_dir: ConfigDir = None,
 ) -> None:
     """Check a sheet and keep its labels; empty cells may be filled in later."""

@@ -17,6 +17,7 @@ ALIASES: Final = {
     "karl.datasets.cards.NoCards": "karl.cards.none.NoCards",
     "karl.datasets.cards.RecordedCards": "karl.cards.recorded.RecordedCards",
     "karl.datasets.demo.source.Demo": "karl.demo.source.Demo",
+    "karl.datasets.validation.ValidationSplit": "karl.datasets.splits.ValidationSplit",
     "karl.enrichment.cards.LLMCards": "karl.cards.llm.LLMCards",
 }
 """Targets of earlier versions, which runs made by these name, and what they are called now."""

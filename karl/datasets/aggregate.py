@@ -18,13 +18,9 @@ __all__ = ["PairSet", "agreed_by_two", "count_repeats", "labelled_by_two", "majo
 class PairSet:
     """A set of labelled pairs as a reader makes it.
 
-    Parameters
-    ----------
-    pairs : LabelledPairs
-    annotations : Annotations, optional
-        What each annotator said of all pairs that were asked about.
-    counts : mapping of str to int
-        `rows`, those `without_agreement`, and what `count_repeats` finds in the others.
+    `annotations` tells what each annotator said of all pairs that were asked about;
+    `counts` has `rows`, those `without_agreement`, and what `count_repeats` finds in
+    the others.
     """
 
     pairs: LabelledPairs
@@ -33,15 +29,7 @@ class PairSet:
 
     @classmethod
     def of(cls, asked: LabelledPairs, *, keep_repeats: bool = False) -> PairSet:
-        """Keep the pairs that have a relation, and of repeated ordered pairs the first.
-
-        Parameters
-        ----------
-        asked : LabelledPairs
-            Their relation is -1 where annotators did not agree.
-        keep_repeats : bool
-            Whether repeated pairs are kept, too.
-        """
+        """Keep the pairs that have a relation (not -1), and of repeated ordered ones the first."""
         agreed = asked.take(asked.relations >= 0)
         counts = {"rows": len(asked), "without_agreement": len(asked) - len(agreed)}
         pairs = agreed if keep_repeats else agreed.take(~_repeats(ordered_pair_keys(agreed.items)))
@@ -49,14 +37,10 @@ class PairSet:
 
 
 def count_repeats(pairs: LabelledPairs) -> dict[str, int]:
-    """Count what a set of labelled pairs has more than once.
+    """Count `repeated_ordered_pairs`, `repeated_unordered_pairs` and `conflicts`.
 
-    Returns
-    -------
-    dict of str to int
-        `repeated_ordered_pairs`, `repeated_unordered_pairs` (in either order,
-        the former included) and `conflicts`: how many of the latter have
-        another relation than the first occurrence.
+    Unordered ones include ordered ones; those of them with another relation than the
+    first occurrence are conflicts.
     """
     first = pairs.relations[_first_positions(pairs.keys)]
     return {
@@ -73,18 +57,10 @@ def labelled_by_two(items: NDArray[np.int32], votes: NDArray[np.int8]) -> Labell
 
 
 def agreed_by_two(votes: NDArray[np.integer]) -> NDArray[np.int8]:
-    """Return the code that at least two annotators gave: the rule of FBL2023.
+    """Return the code that at least two annotators gave: the rule of FBL2023; shape (n,).
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Codes; 0 is a missing vote.
-
-    Returns
-    -------
-    ndarray of int8, shape (n,)
-        0 where no two agree, or where two codes have as many votes (which
-        takes four annotators).
+    Codes have shape (n, n_annotators), 0 is a missing vote. It is 0 where no two agree,
+    or where two codes have as many votes (which takes four annotators).
     """
     support = _support(votes)
     most = support.max(axis=1, initial=0)
@@ -96,16 +72,8 @@ def agreed_by_two(votes: NDArray[np.integer]) -> NDArray[np.int8]:
 def majority_or_first(votes: NDArray[np.integer]) -> NDArray[np.int8]:
     """Return the most frequent code, of equals the one given first: the rule of FBL2024.
 
-    Parameters
-    ----------
-    votes : ndarray of int, shape (n, n_annotators)
-        Codes; 0 is a missing vote.
-
-    Returns
-    -------
-    ndarray of int8, shape (n,)
-        Where all annotators differ this is the first one's code; 0 where
-        there is no vote at all.
+    Codes are as in `agreed_by_two`. Where all annotators differ this is the first one's;
+    0 where there is no vote at all.
     """
     return _first_best(votes, _support(votes))
 
@@ -117,14 +85,13 @@ def _support(votes: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def _first_best(votes: NDArray[np.integer], support: NDArray[np.int64]) -> NDArray[np.int8]:
-    best: NDArray[np.integer] = votes[np.arange(len(votes)), support.argmax(axis=1)]
-    return best.astype(np.int8)
+    best = np.take_along_axis(votes, support.argmax(axis=1, keepdims=True), axis=1)
+    return best[:, 0].astype(np.int8)
 
 
 def _repeats(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which elements equal an earlier one."""
-    later: NDArray[np.bool_] = _first_positions(keys) != np.arange(len(keys))
-    return later
+    return np.asarray(_first_positions(keys) != np.arange(len(keys)))
 
 
 def _first_positions(keys: NDArray[np.int64]) -> NDArray[np.intp]:

@@ -8,24 +8,20 @@ line, in constant memory.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from karl.errors import DataError
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-__all__ = ["SEPARATORS", "check", "check_header", "check_quotes", "line_of", "not_utf8"]
+__all__ = ["SEPARATORS", "check_header", "check_quotes", "check_rows", "line_of", "not_utf8"]
 
 SEPARATORS: Final = {".csv": ",", ".tsv": "\t"}
 _LONGEST_FIELD: Final = 2**31 - 1
 
 
-def check(path: Path) -> None:
+def check_rows(path: Path) -> None:
     """Check the encoding and that every row has as many fields as the header.
 
     Raises
@@ -33,29 +29,21 @@ def check(path: Path) -> None:
     DataError
         For the first row that is wrong.
     """
-    _check_encoding(path)
-    with _reader(path) as reader:
-        header = _header(reader)
-        for start, row in _numbered(reader):
-            if any(row) and len(row) != len(header):
-                raise DataError(
-                    f"has {_fields(len(row))} where the header has {_fields(len(header))}",
-                    file=path,
-                    row=start,
-                    hint="Put a field that contains the separator or a line break in "
-                    "double quotes.",
-                )
+    records = _records(path)
+    header = _header(records)
+    for start, row in records:
+        if any(row) and len(row) != len(header):
+            raise DataError(
+                f"has {_fields(len(row))} where the header has {_fields(len(header))}",
+                file=path,
+                row=start,
+                hint="Put a field that contains the separator or a line break in double quotes.",
+            )
 
 
-def check_header(path: Path, columns: Sequence[str]) -> None:
-    """Check that a header, whose columns polars has named, is UTF-8 and has each column once."""
-    if any("\ufffd" in column for column in columns):
-        _check_encoding(path)
-    try:
-        with _reader(path) as reader:
-            header = _header(reader)
-    except UnicodeDecodeError:
-        return  # somewhere behind the header: found when the rows are read
+def check_header(path: Path) -> None:
+    """Raise a DataError unless the header is UTF-8 and has each column once."""
+    header = _header(_records(path))
     for position, column in enumerate(header):
         if column in header[:position]:
             raise DataError("the header names the column twice", file=path, column=column)
@@ -86,10 +74,10 @@ def line_of(path: Path, record: int) -> int:
         Number of the record after the header, from 0, blank lines counted.
     """
     try:
-        with _reader(path) as reader:
-            _header(reader)
-            return next(islice(_numbered(reader), record, None))[0]
-    except (DataError, StopIteration, UnicodeDecodeError):
+        records = _records(path)
+        _header(records)
+        return next(islice(records, record, None))[0]
+    except (DataError, StopIteration):
         return record + 2
 
 
@@ -103,40 +91,37 @@ def not_utf8(path: Path, row: int) -> DataError:
     )
 
 
-@contextmanager
-def _reader(path: Path) -> Iterator[Reader]:
+def _header(records: Iterator[tuple[int, list[str]]]) -> list[str]:
+    return next((row for _, row in records if row), [])
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give each record with the line that it starts in; a DataError where it cannot be read."""
     csv.field_size_limit(_LONGEST_FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=SEPARATORS[path.suffix.lower()], strict=True)
-        try:
-            yield reader
-        except csv.Error as error:
-            raise DataError(
-                f"is malformed: {error}",
-                file=path,
-                row=reader.line_num,
-                hint="Look for a double quote that is left open or not doubled.",
-            ) from error
+    reader = csv.reader(_lines(path), delimiter=SEPARATORS[path.suffix.lower()], strict=True)
+    start = 1
+    try:
+        for row in reader:
+            yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"is malformed: {error}",
+            file=path,
+            row=reader.line_num,
+            hint="Look for a double quote that is left open or not doubled.",
+        ) from error
 
 
-def _header(reader: Reader) -> list[str]:
-    return next((row for row in reader if row), [])
-
-
-def _numbered(reader: Reader) -> Iterator[tuple[int, list[str]]]:
-    start = reader.line_num + 1
-    for row in reader:
-        yield start, row
-        start = reader.line_num + 1
-
-
-def _check_encoding(path: Path) -> None:
-    with path.open("rb") as lines:
+def _lines(path: Path) -> Iterator[str]:
+    # Bytes that are no UTF-8 are told by line: a decoder would fail somewhere in its buffer.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
+                line.encode()
+            except UnicodeEncodeError:
                 raise not_utf8(path, number) from None
+            yield line
 
 
 def _fields(count: int) -> str:

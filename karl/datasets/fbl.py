@@ -16,11 +16,17 @@ import polars as pl
 from pydantic.dataclasses import dataclass
 
 from karl.datasets.aggregate import PairSet, labelled_by_two, majority_or_first
-from karl.datasets.catalogue import ITEM_ID, TITLE, Catalogue, normalise_text
-from karl.datasets.catalogue_file import CatalogueColumns, read_catalogue
+from karl.datasets.catalogue import (
+    ITEM_ID,
+    TITLE,
+    Catalogue,
+    CatalogueColumns,
+    normalise_text,
+    read_catalogue,
+)
 from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pair_files import NINE_CODES, items_of, read_codes, read_votes
-from karl.datasets.pairs import Annotations, LabelledPairs, Votes
+from karl.datasets.pairs import Annotations, LabelledPairs
 from karl.datasets.tabular import Table, open_table
 from karl.errors import DataError
 from karl.labels import Relation
@@ -76,26 +82,23 @@ class FBL:
             # The paper removes repeated ordered pairs from its ID set only.
             OOD: PairSet.of(_labelled_2024(*in_2024, catalogue), keep_repeats=True),
         }
-        cards = folder / ITEMS_FILE
+        votes, gold, cards = (
+            path if (path := folder / name).is_file() else None
+            for name in (VOTES_FILE, GOLD_VOTES_FILE, ITEMS_FILE)
+        )
         return Dataset(
             name="fbl",
             catalogue=catalogue,
             pairs={name: found.pairs for name, found in sets.items()},
-            recorded=_votes(folder / VOTES_FILE, catalogue),
-            recorded_gold=_votes(folder / GOLD_VOTES_FILE, catalogue),
-            cards=cards if cards.is_file() else None,
+            recorded=read_votes(votes, catalogue) if votes else None,
+            recorded_gold=read_votes(gold, catalogue) if gold else None,
+            cards=cards,
             notes={name: found.counts for name, found in sets.items()},
             annotations={name: found.annotations for name, found in sets.items()},
         )
 
     def find(self) -> Path:
-        """Return the folder of the files.
-
-        Raises
-        ------
-        DataError
-            If one of the two files is not there.
-        """
+        """Return the folder of the files; a DataError if one of the two is not there."""
         place = self.folder or os.environ.get(FOLDER_VARIABLE)
         folder = Path(place).expanduser() if place else imported_data("fbl")
         for name in (ID_FILE, OOD_FILE):
@@ -146,7 +149,3 @@ def _labelled_2024(table: Table, frame: pl.DataFrame, catalogue: Catalogue) -> L
         "human",
         Annotations(_RELATION_OF[codes]),
     )
-
-
-def _votes(path: Path, catalogue: Catalogue) -> Votes | None:
-    return read_votes(path, catalogue) if path.is_file() else None

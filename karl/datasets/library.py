@@ -44,7 +44,7 @@ PUBLISHED: Final = {
 """sha256 of each published file of the FBL data set."""
 
 _DEMO, _FBL = "demo", "fbl"
-_BUILT_IN: Final = (_DEMO, _FBL)
+_TIMEOUT_S: Final = 30.0
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _IMPORT_HINT: Final = (
     "Where the network is closed: put FBL2023.tsv and FBL2024.tsv into a folder on any "
@@ -77,22 +77,20 @@ def entries() -> list[Entry]:
         fbl = Entry(_FBL, "built-in", FBL().find(), ready=True)
     except DataError:
         fbl = Entry(_FBL, "built-in", None, ready=False)
-    return [Entry(_DEMO, "built-in", None, ready=True), fbl, *_imported()]
+    built_in = [Entry(_DEMO, "built-in", None, ready=True), fbl]
+    folders = sorted(folder for folder in imported_data("").glob("*") if folder.is_dir())
+    return built_in + [
+        Entry(folder.name, "imported", folder, ready=True)
+        for folder in folders
+        if _NAME.fullmatch(folder.name) and folder.name not in (_DEMO, _FBL)
+    ]
 
 
 def source_of(name: str) -> DatasetSource:
-    """Return where a data set is read from.
+    """Return where a data set is read from; a DataError if there is none of this name.
 
-    Parameters
-    ----------
-    name : str
-        `demo`, `fbl`, the name of an imported data set, or a folder: of FBL
-        files if it holds FBL2023.tsv, else of tables.
-
-    Raises
-    ------
-    DataError
-        If it is none of these.
+    It is `demo`, `fbl`, the name of an imported data set, or a folder: of FBL files
+    if it holds FBL2023.tsv, else of tables.
     """
     if name == _DEMO:
         from karl.demo.source import Demo
@@ -115,17 +113,8 @@ def source_of(name: str) -> DatasetSource:
     )
 
 
-def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Stored:
-    """Download a data set into karl's folder; files already there are kept.
-
-    Parameters
-    ----------
-    name : str
-        `fbl`, the only one that can be downloaded.
-    base_url : str
-        Where the files are, ending in a slash.
-    timeout_s : float
-        How long to wait for the server, in seconds.
+def get(name: str, *, base_url: str = FBL_URL) -> Stored:
+    """Download `fbl`, from a URL that ends in a slash; files already there are kept.
 
     Raises
     ------
@@ -142,7 +131,7 @@ def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Store
         )
     folder = imported_data(_FBL)
     missing = [f for f in PUBLISHED if not _is_published(folder / f)]
-    contents = {file: _download(base_url + file, PUBLISHED[file], timeout_s) for file in missing}
+    contents = {file: _download(base_url + file, PUBLISHED[file]) for file in missing}
     for file, content in contents.items():
         with atomic_path(folder / file) as temporary:
             temporary.write_bytes(content)
@@ -153,15 +142,8 @@ def get(name: str, *, base_url: str = FBL_URL, timeout_s: float = 30.0) -> Store
 def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
     """Copy a data set into karl's folder, after reading it to see that it can be used.
 
-    Parameters
-    ----------
-    name : str
-        What to call it; `fbl` for the files of the FBL data set, which are
-        compared with the published ones.
-    from_dir : Path
-        The folder it is in.
-    force : bool
-        Whether to replace an imported data set of that name.
+    The name `fbl` is for the files of the FBL data set, which are compared with the
+    published ones. With `force` an imported data set of the name is replaced.
 
     Raises
     ------
@@ -188,16 +170,6 @@ def import_data(name: str, from_dir: Path, *, force: bool = False) -> Stored:
     return Stored(name, imported_data(name), states)
 
 
-def _imported() -> list[Entry]:
-    data = imported_data("")
-    folders = sorted(data.iterdir()) if data.is_dir() else []
-    return [
-        Entry(folder.name, "imported", folder, ready=True)
-        for folder in folders
-        if folder.is_dir() and _NAME.fullmatch(folder.name) and folder.name not in _BUILT_IN
-    ]
-
-
 def _is_published(path: Path) -> bool:
     return path.is_file() and hash_file(path) == PUBLISHED[path.name]
 
@@ -217,9 +189,9 @@ def _check_name(name: str, force: bool) -> None:
         )
 
 
-def _download(url: str, sha256: str, timeout_s: float) -> bytes:
+def _download(url: str, sha256: str) -> bytes:
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as response:  # noqa: S310  our own URL
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310  our own URL
             content: bytes = response.read()
     except urllib.error.HTTPError as error:
         raise KarlError(f"{url} answered {error.code} {error.reason}", hint=_IMPORT_HINT) from error

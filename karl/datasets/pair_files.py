@@ -134,12 +134,9 @@ def vote_columns(table: Table) -> tuple[str, ...]:
 def items_of(
     table: Table, frame: pl.DataFrame, catalogue: Catalogue, column_1: str, column_2: str
 ) -> NDArray[np.int32]:
-    """Return the catalogue rows of the two items of each pair; shape (n, 2).
+    """Return the catalogue rows of the two items of each pair, shape (n, 2).
 
-    Raises
-    ------
-    DataError
-        If an id is missing or not in the catalogue, or the items are the same.
+    It is a DataError if an id is missing or not in the catalogue, or both are the same.
     """
     for column in (column_1, column_2):
         table.refuse(frame, pl.col(column).is_null(), column, "the pair has no item here")
@@ -167,21 +164,8 @@ def read_codes(
 ) -> NDArray[np.int8]:
     """Translate cells to numbers, shape (n, n_columns); blank ones become 0.
 
+    Cells are looked up in lower case; a DataError tells the first that is not in `codes`.
     Whole numbers may end in `.0`, as they do where a program saw a column with gaps.
-
-    Parameters
-    ----------
-    table, frame : Table, polars.DataFrame
-        The file, and n rows of it.
-    columns : sequence of str
-        The columns to translate.
-    codes : mapping of str to int
-        Number of each cell, in lower case.
-
-    Raises
-    ------
-    DataError
-        For the first cell that is not in `codes`.
     """
     result = np.empty((frame.height, len(columns)), np.int8)
     for position, column in enumerate(columns):

@@ -19,16 +19,9 @@ Which = NDArray[np.integer] | NDArray[np.bool_]
 
 
 def pair_keys(items: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return one number per pair, the same for both orders of its items.
+    """Return one number per pair, the same for both orders of its items; shape (n,).
 
-    Parameters
-    ----------
-    items : ndarray of int, shape (n, 2)
-        Row numbers of the two items in the catalogue.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
+    Items are row numbers in the catalogue, shape (n, 2).
     """
     return ordered_pair_keys(np.sort(items, axis=1))
 

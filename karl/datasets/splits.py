@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
-from typing import Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from karl.labels import Relation
 from karl.seeds import Seed
 
 __all__ = [
+    "VALIDATION",
     "ClusterSplit",
     "Folds",
     "IdOodSplit",
@@ -25,9 +26,13 @@ __all__ = [
     "OodSplit",
     "Split",
     "SplitRule",
+    "ValidationSplit",
     "checked",
     "fold_of",
 ]
+
+VALIDATION: Final = "validation"
+"""Name of the evaluation set that is a part of the training pairs."""
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -58,10 +63,6 @@ class SplitRule(Protocol):
         dataset : Dataset
         item_groups : mapping of str to ndarray of int32, shape (n_items,)
             Category codes of every item by level: `"fine"` and `"major"`.
-
-        Returns
-        -------
-        Split
 
         Raises
         ------
@@ -98,6 +99,11 @@ class Folds:
             raise ValueError(f"split.fold={self.fold}: folds are 0 to {self.n_folds - 1}")
         return self
 
+    def divided(self, dataset: Dataset, pairs: LabelledPairs) -> tuple[LabelledPairs, ...]:
+        """Return the pairs of all other folds, and those of the fold that is held out."""
+        held_out = fold_of(dataset, pairs, self.n_folds, self.seed) == self.fold
+        return pairs.take(~held_out), pairs.take(held_out)
+
 
 @dataclass(frozen=True)
 class IdSplit(Folds):
@@ -105,9 +111,8 @@ class IdSplit(Folds):
 
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold; see `SplitRule.divide`."""
-        pairs = _named(dataset, ID)
-        held_out = fold_of(dataset, pairs, self.n_folds, self.seed) == self.fold
-        return checked(Split(pairs.take(~held_out), {ID: pairs.take(held_out)}))
+        train, held_out = self.divided(dataset, _named(dataset, ID))
+        return checked(Split(train, {ID: held_out}))
 
 
 @dataclass(frozen=True)
@@ -126,10 +131,9 @@ class IdOodSplit(Folds):
 
     def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
         """Hold out one fold and the OOD set; see `SplitRule.divide`."""
-        pairs, ood = _named(dataset, ID), _named(dataset, OOD)
-        held_out = fold_of(dataset, pairs, self.n_folds, self.seed) == self.fold
-        train = _without(pairs.take(~held_out), ood)
-        return checked(Split(train, {ID: pairs.take(held_out), OOD: ood}))
+        ood = _named(dataset, OOD)
+        train, held_out = self.divided(dataset, _named(dataset, ID))
+        return checked(Split(_without(train, ood), {ID: held_out, OOD: ood}))
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,28 @@ class ClusterSplit(Folds):
         return checked(Split(train, {OOD: test}))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ValidationSplit(Folds):
+    """Hold out a fold of the training pairs of another split, and nothing else.
+
+    The other split's evaluation sets are neither trained nor evaluated on: what is
+    chosen by this one has not seen them.
+
+    Parameters
+    ----------
+    of : SplitRule
+        The other split.
+    """
+
+    of: Any
+
+    def divide(self, dataset: Dataset, item_groups: Mapping[str, NDArray[np.int32]]) -> Split:
+        """Divide the training pairs; see `SplitRule.divide`."""
+        outer: SplitRule = self.of
+        train, held_out = self.divided(dataset, outer.divide(dataset, item_groups).train)
+        return checked(Split(train, {VALIDATION: held_out}))
+
+
 def _named(dataset: Dataset, name: str) -> LabelledPairs:
     if name not in dataset.pairs:
         raise ConfigError(
@@ -174,10 +200,7 @@ def fold_of(dataset: Dataset, pairs: LabelledPairs, n_folds: int, seed: int) -> 
     Dealing takes a moment and is the same for all folds, so the data set keeps its outcome.
     """
     made_from = ("folds", pairs.fingerprint, n_folds, seed)
-    folds: NDArray[np.int64] = dataset.memo.get(
-        made_from, lambda: _draw_folds(pairs, n_folds, seed)
-    )
-    return folds
+    return np.asarray(dataset.memo.get(made_from, lambda: _draw_folds(pairs, n_folds, seed)))
 
 
 def _draw_folds(pairs: LabelledPairs, n_folds: int, seed: int) -> NDArray[np.int64]:
@@ -223,22 +246,18 @@ def checked(split: Split) -> Split:
     DataError
         If one does not.
     """
-    for name, pairs in split.evaluation.items():
-        if len(pairs) == 0:
+    sets = {f"the evaluation set '{name}'": pairs for name, pairs in split.evaluation.items()}
+    for where, pairs in (sets | {"the training set": split.train}).items():
+        if len(pairs) == 0 and pairs is not split.train:
             raise DataError(
-                f"the split leaves the evaluation set '{name}' without a pair",
+                f"the split leaves {where} without a pair",
                 hint="Choose another split, another fold, or fewer folds.",
             )
-        _require_relations(pairs, f"the evaluation set '{name}'")
-    _require_relations(split.train, "the training set")
+        missing = [relation.name.lower() for relation in Relation if not pairs.counts[relation]]
+        if missing:
+            raise DataError(
+                f"the split leaves no pair in {where} that is {' or '.join(missing)}",
+                hint="Every set needs every relation: choose another split, another fold or "
+                "fewer folds, or label more pairs.",
+            )
     return split
-
-
-def _require_relations(pairs: LabelledPairs, where: str) -> None:
-    missing = [relation.name.lower() for relation in Relation if not pairs.counts[relation]]
-    if missing:
-        raise DataError(
-            f"the split leaves no pair in {where} that is {' or '.join(missing)}",
-            hint="Every set needs every relation: choose another split, another fold or "
-            "fewer folds, or label more pairs.",
-        )

@@ -8,9 +8,7 @@ from typing import Final, Literal
 
 from pydantic.dataclasses import dataclass
 
-from karl.datasets.aggregate import PairSet
-from karl.datasets.catalogue import Catalogue
-from karl.datasets.catalogue_file import CatalogueColumns, read_catalogue
+from karl.datasets.catalogue import CatalogueColumns, read_catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
 from karl.datasets.pair_files import PairColumns, read_pairs, read_votes
 from karl.datasets.tabular import SUFFIXES
@@ -36,18 +34,12 @@ class Tables:
     ----------
     folder : str, optional
         A path, or the name of a data set brought in by `karl data import`.
-    catalogue : str, optional
-        Table of the items.
+    catalogue, votes, cards : str, optional
+        Tables of the items, of recorded LLM votes, and of item cards.
     pairs : mapping of {"id", "ood"} to str, optional
         Tables of labelled pairs.
-    votes : str, optional
-        Table of recorded LLM votes.
-    cards : str, optional
-        Table of item cards.
-    columns : CatalogueColumns
-        What the catalogue calls karl's columns.
-    pair_columns : PairColumns
-        What the pair tables call karl's columns.
+    columns, pair_columns : CatalogueColumns, PairColumns
+        What the catalogue and the pair tables call karl's columns.
     """
 
     folder: str | None = None
@@ -63,36 +55,24 @@ class Tables:
         folder = _resolve_folder(self.folder)
         catalogue_path = _required(folder, self.catalogue, "catalogue")
         catalogue = read_catalogue(catalogue_path, self.columns)
-        sets = self._read_sets(folder, catalogue)
+        paths = {ID: _required(folder, self.pairs.get("id"), _PAIR_STEMS[ID])}
+        if ood := _optional(folder, self.pairs.get("ood"), _PAIR_STEMS[OOD]):
+            paths[OOD] = ood
+        sets = {n: read_pairs(path, catalogue, self.pair_columns) for n, path in paths.items()}
         votes = _optional(folder, self.votes, "votes")
         return Dataset(
             name=(folder or catalogue_path.parent).resolve().name,
             catalogue=catalogue,
             pairs={name: found.pairs for name, found in sets.items()},
-            recorded=None if votes is None else read_votes(votes, catalogue),
+            recorded=read_votes(votes, catalogue) if votes else None,
             cards=_optional(folder, self.cards, "cards"),
             notes={name: found.counts for name, found in sets.items()},
             annotations={name: found.annotations for name, found in sets.items()},
         )
 
-    def _read_sets(self, folder: Path | None, catalogue: Catalogue) -> dict[str, PairSet]:
-        paths = {ID: _required(folder, self.pairs.get("id"), _PAIR_STEMS[ID])}
-        ood = _optional(folder, self.pairs.get("ood"), _PAIR_STEMS[OOD])
-        if ood is not None:
-            paths[OOD] = ood
-        return {
-            name: read_pairs(path, catalogue, self.pair_columns) for name, path in paths.items()
-        }
-
 
 def find_table(folder: Path, stem: str) -> Path | None:
-    """Return the table of a name in a folder, whatever its suffix.
-
-    Raises
-    ------
-    DataError
-        If there is more than one.
-    """
+    """Return the table of a name in a folder, whatever its suffix; a DataError if two have it."""
     found = [path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()]
     if len(found) > 1:
         raise DataError(

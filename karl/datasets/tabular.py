@@ -17,7 +17,14 @@ from typing import Any, Final, NoReturn
 
 import polars as pl
 
-from karl.datasets import delimited
+from karl.datasets.delimited import (
+    SEPARATORS,
+    check_header,
+    check_quotes,
+    check_rows,
+    line_of,
+    not_utf8,
+)
 from karl.errors import DataError
 
 __all__ = ["ROW", "SUFFIXES", "Table", "open_table"]
@@ -35,14 +42,8 @@ _FAILURES: Final = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSE
 class Table:
     """A table file that has been opened but not read.
 
-    Parameters
-    ----------
-    path : Path
-        The file, for messages.
-    columns : tuple of str
-        Its columns, without nested ones (lists, structures, raw bytes).
-    lazy : polars.LazyFrame
-        Its rows, with `ROW`.
+    Its columns are those without nested ones (lists, structures, raw bytes); `lazy`
+    has its rows, with `ROW`.
     """
 
     path: Path
@@ -71,8 +72,8 @@ class Table:
             frame = lines.select(pl.col(ROW), *cells).collect(engine="streaming")
         except _FAILURES as error:
             _diagnose(self.path, error)
-        if self._delimited and frame[last].null_count():
-            delimited.check(self.path)
+        if _is_delimited(self.path) and frame[last].null_count():
+            check_rows(self.path)
         if frame.is_empty():
             raise DataError("has no rows", file=self.path, hint="It holds only a header.")
         texts = pl.col(wanted)
@@ -96,19 +97,9 @@ class Table:
     def refuse(
         self, frame: pl.DataFrame, bad: pl.Expr, column: str, message: str, hint: str | None = None
     ) -> None:
-        """Raise a DataError for the first row of what `read` gave that is bad.
+        """Raise a DataError for the first bad row of what `read` gave, or of a part of it.
 
-        Parameters
-        ----------
-        frame : polars.DataFrame
-            What `read` returned, or a part of it.
-        bad : polars.Expr
-            True where a row is bad.
-        column : str
-            The column it is about.
-        message, hint : str
-            What is wrong, and what to do about it; in the message `{value}`
-            stands for the cell.
+        In the message `{value}` stands for the cell of the column.
         """
         rows = frame.filter(bad)
         if rows.is_empty():
@@ -129,11 +120,7 @@ class Table:
         In CSV and TSV it is the line number, the header being 1; in JSONL the
         line number; in Parquet rows are counted from 1.
         """
-        return delimited.line_of(self.path, at) if self._delimited else at + 1
-
-    @property
-    def _delimited(self) -> bool:
-        return self.path.suffix.lower() in delimited.SEPARATORS
+        return line_of(self.path, at) if _is_delimited(self.path) else at + 1
 
 
 def open_table(path: Path) -> Table:
@@ -144,10 +131,9 @@ def open_table(path: Path) -> Table:
     DataError
         If the file is missing, empty, broken or of another format.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"tables of the kind '{suffix}' cannot be read",
+            f"tables of the kind '{path.suffix.lower()}' cannot be read",
             file=path,
             hint=f"Save it as one of: {', '.join(SUFFIXES)}.",
         )
@@ -156,28 +142,30 @@ def open_table(path: Path) -> Table:
     try:
         if path.stat().st_size == 0:
             raise DataError("the file is empty", file=path)
-        lazy = _scan(path, suffix)
+        lazy = _scan(path)
         schema = lazy.collect_schema()
     except _FAILURES as error:
         _diagnose(path, error)
-    flat = tuple(c for c, dtype in schema.items() if c != ROW and _is_flat(dtype))
-    if suffix in delimited.SEPARATORS:
-        delimited.check_header(path, flat)
+    nested = {c for c, dtype in schema.items() if dtype.is_nested() or dtype == pl.Binary}
+    flat = tuple(c for c in schema if c != ROW and c not in nested)
+    if _is_delimited(path):
+        check_header(path)
     if not flat:
         raise DataError("has no column of text or numbers", file=path)
     return Table(path, flat, lazy if ROW in schema else lazy.with_row_index(ROW))
 
 
-def _is_flat(dtype: pl.DataType) -> bool:
-    return not (dtype.is_nested() or dtype == pl.Binary)
+def _is_delimited(path: Path) -> bool:
+    return path.suffix.lower() in SEPARATORS
 
 
-def _scan(path: Path, suffix: str) -> pl.LazyFrame:
+def _scan(path: Path) -> pl.LazyFrame:
+    suffix = path.suffix.lower()
     if suffix == ".parquet":
         return pl.scan_parquet(path, glob=False)
     if suffix == ".jsonl":
         return _read_jsonl(path).lazy()
-    separator = delimited.SEPARATORS[suffix]
+    separator = SEPARATORS[suffix]
     return pl.scan_csv(path, separator=separator, infer_schema=False, glob=False)
 
 
@@ -185,9 +173,9 @@ def _diagnose(path: Path, error: BaseException) -> NoReturn:
     """Say in our words why polars could not read a file."""
     if isinstance(error, OSError):
         raise DataError(f"cannot be read: {error.strerror or error}", file=path) from error
-    if path.suffix.lower() in delimited.SEPARATORS:
-        delimited.check(path)
-        delimited.check_quotes(path)
+    if _is_delimited(path):
+        check_rows(path)
+        check_quotes(path)
     reason = str(error).strip().splitlines()[0]
     kind = path.suffix.lower().lstrip(".").upper()
     raise DataError(
@@ -218,7 +206,7 @@ def _objects(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, dict[str
             text = line.decode("utf-8-sig" if at == 0 else "utf-8")
             value = json.loads(text) if text.strip() else {}
         except UnicodeDecodeError:
-            raise delimited.not_utf8(path, at + 1) from None
+            raise not_utf8(path, at + 1) from None
         except ValueError as error:
             raise DataError(f"is no valid JSON: {error}", file=path, row=at + 1) from None
         if not isinstance(value, dict):

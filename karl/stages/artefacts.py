@@ -91,15 +91,7 @@ class InMemory(Artefacts):
 
 @dataclass(frozen=True)
 class InFolder(Artefacts):
-    """Keeps everything as files in a run's folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-    catalogue : Catalogue
-        Maps item ids to row numbers.
-    """
+    """Keeps everything as files in a run's folder; the catalogue maps item ids to rows."""
 
     folder: Path
     catalogue: Catalogue

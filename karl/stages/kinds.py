@@ -53,16 +53,9 @@ _VOTE: Final = "vote_"
 
 @dataclass(frozen=True, eq=False)
 class Kind(Generic[T]):
-    """A kind of artefact.
+    """A kind of artefact, and how it is written to a path and read back.
 
-    Parameters
-    ----------
-    file : str
-        Its file, or folder, in the folder of a round; with a slash in it, in that of the run.
-    write : callable
-        Writes a value to a path; a catalogue knows the ids of items.
-    read : callable
-        Reads it back.
+    Its file, or folder, is in the folder of a round; with a slash in it, in that of the run.
     """
 
     file: str

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import (
 
 from karl.config.build import build
 from karl.config.compose import compose_config, parse_overrides
-from karl.datasets.validation import VALIDATION
+from karl.datasets.splits import VALIDATION
 from karl.errors import ConfigError, DataError, KarlError, UsageError
 from karl.evaluation.record import MetricsRow
 from karl.files import hash_json, write_json
@@ -174,7 +174,7 @@ def _jobs(search: Search, trial: Trial) -> list[Job]:
     for fold in range(search.n_folds):
         inner = deepcopy(config)
         inner["split"] = {
-            "_target_": "karl.datasets.validation.ValidationSplit",
+            "_target_": "karl.datasets.splits.ValidationSplit",
             "fold": fold,
             "n_folds": search.n_folds,
             "seed": 0,

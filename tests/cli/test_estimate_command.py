@@ -48,7 +48,7 @@ def estimate(*arguments: str) -> dict[str, Line]:
     """Return what the command prints, by the name of the line."""
     out = done(karl("estimate", *arguments)).out
     found = re.findall(
-        rf"^ (\S.*?) {{2,}}{r' +'.join([_NUMBER] * 7)} +(?:<\s)?\d+\ss *$", out, re.MULTILINE
+        rf"^(\S.*?) {{2,}}{r' +'.join([_NUMBER] * 7)} +(?:<\s)?\d+\ss *$", out, re.MULTILINE
     )
     assert found, out
     return {what: Line(*map(_number, numbers)) for what, *numbers in found}

@@ -70,7 +70,7 @@ FOREIGN = (
     *("subprocess.Popen", "builtins.print", "__main__.x", "os.path.join", "karl.errors.KarlError"),
     # Of karl, and yet no strategies of the group `sampler`.
     "karl.encoders.tfidf_svd.TfidfSvd",
-    "karl.datasets.catalogue_file.CatalogueColumns",
+    "karl.datasets.catalogue.CatalogueColumns",
     "karl.config.settings.Budget",
     "karl.samplers.base.ScoreSampler",
     "karl.samplers.margin.np.load",
@@ -127,7 +127,7 @@ PLACES: dict[str, tuple[str, Any, str]] = {
     "inner split": (
         "split",
         {
-            "_target_": "karl.datasets.validation.ValidationSplit",
+            "_target_": "karl.datasets.splits.ValidationSplit",
             "fold": 0,
             "n_folds": 3,
             "seed": 0,

@@ -75,7 +75,7 @@ def test_get_downloads_only_what_is_missing(url: str, served: Path, home: Path) 
 
 def failed_download(base_url: str, home: Path) -> str:
     with pytest.raises(KarlError) as raised:
-        library.get("fbl", base_url=base_url, timeout_s=5)
+        library.get("fbl", base_url=base_url)
     assert raised.value.exit_code == ExitCode.FAILURE
     assert "karl data import fbl --from DIR" in str(raised.value)
     assert not (home / "data" / "fbl").exists()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from table_files import ITEMS, PAIRS, write_shop, write_table
 
-from karl.datasets.catalogue_file import CatalogueColumns
+from karl.datasets.catalogue import CatalogueColumns
 from karl.datasets.pair_files import PairColumns
 from karl.datasets.tables import Tables
 from karl.datasets.tabular import SUFFIXES, open_table

@@ -13,8 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from karl.config.build import build
 from karl.config.compose import compose_config
 from karl.datasets import Dataset
-from karl.datasets.splits import IdOodSplit, IdSplit
-from karl.datasets.validation import ValidationSplit
+from karl.datasets.splits import IdOodSplit, IdSplit, ValidationSplit
 from karl.errors import ConfigError
 from karl.sweeps.tune import search_space
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.datasets import Dataset, LabelledPairs, Votes
+from karl.datasets import Catalogue, Dataset, LabelledPairs, Votes
+from karl.datasets.catalogue import ITEM_ID
 from karl.llm.account import Account
 from karl.llm.estimate import Estimate
 from karl.llm.records import Usage
 
-__all__ = ["Annotation", "Annotator", "Task", "Usage"]
+__all__ = ["Annotation", "Annotator", "Record", "Task", "Usage", "records_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +113,31 @@ class Annotator(ABC):
         With `anew`, answers that are stored count as if they were not.
         """
         return None
+
+
+Record = tuple[str, dict[str, Any]]
+"""An item's id, and its fields by column."""
+
+
+def records_of(
+    catalogue: Catalogue, pairs: NDArray[np.integer[Any]], columns: Sequence[str] | None
+) -> list[tuple[Record, Record]]:
+    """Return both items of each pair.
+
+    Parameters
+    ----------
+    pairs : ndarray of int, shape (n, 2)
+        Row numbers of items 1 and 2.
+    columns : sequence of str, optional
+        All but the id, when left out.
+
+    Raises
+    ------
+    ConfigError
+        If the catalogue lacks one of the columns, or none is named.
+    """
+    shown = catalogue.shown(columns, "llm.columns")
+    needed, position = np.unique(pairs, return_inverse=True)
+    records = catalogue.table[needed].select(ITEM_ID, *shown).to_dicts()
+    items = [(record.pop(ITEM_ID), record) for record in records]
+    return [(items[one], items[two]) for one, two in position.reshape(pairs.shape)]

@@ -7,17 +7,16 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from karl.errors import ConfigError, KarlError
 from karl.llm.backend import Backend
-from karl.llm.prices import Prices, find_prices
 from karl.llm.question import Message
 from karl.llm.redact import redact, redactor
 
-__all__ = ["Completion", "Provider", "Refused", "Transient", "Unanswerable"]
+__all__ = ["Completion", "Prices", "Provider", "Refused", "Transient", "Unanswerable"]
 
 # Must stand before the import: else litellm asks the network for its price list.
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -40,6 +39,7 @@ _SERVER_ERRORS: Final = 500
 # The provider's own limit should strike first; this one is for connections that hang.
 _GRACE_S: Final = 5.0
 _LONGEST_MESSAGE: Final = 500
+_PER_MILLION: Final = 1e6
 
 
 async def _send_no_second_time(*_: Any, **__: Any) -> NoReturn:
@@ -105,6 +105,18 @@ class Completion:
     tokens_out: int
 
 
+@dataclass(frozen=True)
+class Prices:
+    """US dollars per token of prompts and of answers."""
+
+    token_in: float
+    token_out: float
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """Return US dollars."""
+        return tokens_in * self.token_in + tokens_out * self.token_out
+
+
 class Provider:
     """Sends the requests of one backend through litellm."""
 
@@ -128,7 +140,7 @@ class Provider:
         ConfigError
             If neither knows.
         """
-        return find_prices(self.backend, self._listed())
+        return _find_prices(self.backend, self._listed())
 
     def _listed(self) -> dict[str, Any]:
         """Return what litellm's price list says of the model."""
@@ -245,6 +257,23 @@ class Provider:
             litellm.token_counter(model=self.backend.name, text=text) for text in texts
         )
         return Completion(list(map(self._redact, texts)), int(tokens_in), int(tokens_out))
+
+
+def _find_prices(backend: Backend, listed: Mapping[str, Any]) -> Prices:
+    """Return what a model costs, by its stated prices or else by litellm's list."""
+
+    def price(stated: float | None, name: str) -> float | None:
+        return listed.get(name) if stated is None else stated / _PER_MILLION
+
+    token_in = price(backend.price_in_usd_per_mtok, "input_cost_per_token")
+    token_out = price(backend.price_out_usd_per_mtok, "output_cost_per_token")
+    if token_in is None or token_out is None:
+        raise ConfigError(
+            f"nobody knows what the model '{backend.name}' costs",
+            hint="State it in US dollars per million tokens: llm.price_in_usd_per_mtok=… "
+            "llm.price_out_usd_per_mtok=… (0 means free), or cards.price_… for cards.",
+        )
+    return Prices(token_in, token_out)
 
 
 def _translated(error: Exception, backend: Backend) -> Exception:

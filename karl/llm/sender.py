@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from karl.errors import KarlError
 from karl.llm.account import Account
@@ -21,7 +21,6 @@ from karl.llm.records import Call, NewAnswer, Outcome, Usage
 from karl.llm.requests import Request, read_answers, read_refusal
 from karl.llm.stop import Stop
 from karl.llm.store import VoteStore
-from karl.llm.writer import Writer
 
 __all__ = ["Sender"]
 
@@ -33,6 +32,9 @@ _PATIENCE_WHEN_LIMITED: Final = 10
 # So many requests in a row, each in all its attempts: then others will fare no better.
 _DOWN_AFTER: Final = 5
 _LOOK_AGAIN_S: Final = 0.25
+
+T = TypeVar("T")
+_Write = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Sender:
@@ -67,7 +69,7 @@ class Sender:
         self._provider = Provider(backend)
         self._provider.check()
         self._prices = self._provider.prices
-        self._writer = Writer(store)
+        self._writer = _Writer(store)
         self._bound = TokenBound(store.fewest_tokens_in(backend.name, prompt.version))
         self._limits = Limits(backend.requests_per_minute, backend.tokens_per_minute)
         self._slots = asyncio.Semaphore(backend.concurrency)
@@ -269,3 +271,51 @@ def _failure(call: int, most: Usage, error: Transient) -> Outcome:
     if error.unsure:
         return Outcome(call, "lost", most, message=str(error))
     return Outcome(call, "failed", Usage(), message=str(error))
+
+
+class _Writer:
+    """Carries out writes of one event loop, those of one turn of it in one transaction.
+
+    A write is on the disk when its future is done. Syncing takes milliseconds
+    on many disks: once for each of thousands of calls, it would take longer
+    than the calls. A thread of its own would be no faster, as it would wait for
+    the interpreter's lock at every statement.
+    """
+
+    def __init__(self, store: VoteStore) -> None:
+        self._store = store
+        self._waiting: list[_Write] = []
+
+    async def write(self, change: Callable[[], T]) -> T:
+        """Carry out a function that writes to the store; return what it returns.
+
+        A write that was begun is carried out, even if who waits for it is cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if not self._waiting:
+            # Once everything else that is due has had its turn, and may have added writes.
+            loop.call_soon(self.flush)
+        self._waiting.append((change, future))
+        return await asyncio.shield(future)
+
+    def flush(self) -> None:
+        """Carry out all writes that wait."""
+        together, self._waiting = self._waiting, []
+        if together:
+            self._carry_out(together)
+
+    def _carry_out(self, together: list[_Write]) -> None:
+        try:
+            with self._store.transaction():
+                results = [change() for change, _ in together]
+        except Exception as error:
+            if len(together) > 1:  # one bad write must not take the others with it
+                for single in together:
+                    self._carry_out([single])
+            elif not together[0][1].cancelled():
+                together[0][1].set_exception(error)
+            return
+        for (_, future), result in zip(together, results, strict=True):
+            if not future.cancelled():
+                future.set_result(result)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from karl.annotators.pairs import records_of
+from karl.annotators.base import records_of
 from karl.datasets import Catalogue
 from karl.files import hash_json
 from karl.labels import NO_LABEL, FunctionLabel

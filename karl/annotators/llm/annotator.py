@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from karl.annotators.base import Annotation, Annotator, Task
+from karl.annotators.base import Annotation, Annotator, Task, records_of
 from karl.annotators.llm.prompt import (
     Example,
     LabelPrompt,
@@ -20,7 +20,6 @@ from karl.annotators.llm.prompt import (
     label_template,
     pair_content,
 )
-from karl.annotators.pairs import records_of
 from karl.datasets import Catalogue, Votes, ordered_pair_keys
 from karl.datasets.catalogue import TITLE
 from karl.labels import NO_LABEL, swap_labels

@@ -195,6 +195,11 @@ class Experiment:
 
         return predict
 
+    def diagnose(self, model: Model, pairs: NDArray[np.int32]) -> dict[str, float]:
+        """Return what a model has to say of how it predicts some pairs; see `Model`."""
+        with one_thread():
+            return dict(model.diagnostics(self.inputs(pairs)))
+
     def know_nothing(self, pairs: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the probabilities of a model without any knowledge, (n_members, n, 3)."""
         shape = (self.learner.n_members, len(pairs), N_RELATIONS)

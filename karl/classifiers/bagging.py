@@ -13,7 +13,6 @@ from pydantic.dataclasses import dataclass
 from karl.classifiers.base import Classifier, Model, Parameters, TrainingSet
 from karl.classifiers.logistic import Logistic
 from karl.classifiers.model import Committee
-from karl.labels import N_RELATIONS
 from karl.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ class BalancedBagging(Classifier):
     bootstrap : bool
         Draw with replacement, so that members differ in the pairs of the
         rarest class too; else each has all of these.
+    by_source : bool
+        Draw from the pairs that people labelled and from those of the annotator apart, so
+        that the first are not lost among the many others.
     tuning : Tuning, optional
         Search for the hyperparameters of one base on all pairs, which the paper
         tunes and then bags; None keeps what is configured.
@@ -47,6 +49,7 @@ class BalancedBagging(Classifier):
     base: InstanceOf[Classifier] = Field(default_factory=lambda: Logistic(balanced=False))
     n_members: int = Field(default=10, ge=1)
     bootstrap: bool = True
+    by_source: bool = False
 
     def __post_init__(self) -> None:
         if self.n_members % self.base.n_members:
@@ -73,9 +76,11 @@ class BalancedBagging(Classifier):
         n_fits = self.n_members // self.base.n_members
         # A pair that was drawn twice counts twice.
         times = np.zeros((len(train), n_fits))
+        sources = [train.human, ~train.human] if self.by_source else [np.ones(len(train), np.bool_)]
         for number in range(n_fits):
-            drawn = _balanced_sample(train.relations, rng, replace=self.bootstrap)
-            np.add.at(times[:, number], drawn, 1)
+            for source in filter(np.any, sources):
+                drawn = _balanced_sample(train.relations, source, rng, replace=self.bootstrap)
+                np.add.at(times[:, number], drawn, 1)
         seeds = [derive_seed(seed, "member", number) for number in range(n_fits)]
         return self.base.fit_all(train, times * train.weights[:, None], parameters, seeds)
 
@@ -87,9 +92,13 @@ class BalancedBagging(Classifier):
 
 
 def _balanced_sample(
-    relations: NDArray[np.int8], rng: np.random.Generator, *, replace: bool
+    relations: NDArray[np.int8],
+    source: NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    replace: bool,
 ) -> NDArray[np.int64]:
-    """Draw as many pairs of every class as the rarest class has."""
-    of_class = [np.flatnonzero(relations == relation) for relation in range(N_RELATIONS)]
+    """Draw as many pairs of every class in a source as the rarest class there has."""
+    of_class = [np.flatnonzero(source & (relations == k)) for k in np.unique(relations[source])]
     size = min(map(len, of_class))
     return np.concatenate([rng.choice(indices, size, replace=replace) for indices in of_class])

@@ -57,6 +57,9 @@ def evaluate(experiment: Experiment, artefacts: Artefacts, number: int) -> list[
     evaluation = {
         "round": number,
         "scores": scores,
+        "diagnostics": {
+            name: experiment.diagnose(model, pairs.items) for name, pairs in sets.items()
+        },
         "diversity": asdict(spread),
         "n_human": len(human),
         "n_llm": len(accepted),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from classifier_template import ClassifierTemplate, files_in, says
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -127,3 +129,19 @@ def test_an_ensemble_has_a_member() -> None:
 def test_the_base_is_a_classifier() -> None:
     with pytest.raises(ValidationError, match="base"):
         BalancedBagging(base={"max_iter": 3})
+
+
+def test_sources_are_drawn_from_apart(toy: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[NDArray[np.float64]] = []
+    fit_all = Logistic.fit_all
+
+    def watched(self: Logistic, train: TrainingSet, weightings: Any, *rest: Any) -> Model:
+        seen.append(weightings)
+        return fit_all(self, train, weightings, *rest)
+
+    monkeypatch.setattr(Logistic, "fit_all", watched)
+    train = replace(toy, human=np.arange(len(toy)) % 5 == 0)
+    BalancedBagging(n_members=3, by_source=True).fit(train, {}, 0)
+    for source in (train.human, ~train.human):
+        drawn = 3 * np.bincount(train.relations[source]).min()
+        assert seen[0][source].sum(axis=0).tolist() == [drawn] * 3

@@ -11,14 +11,27 @@ from strategies import settings_of, strategies_of
 
 from karl.classifiers import Classifier
 from karl.classifiers.bagging import BalancedBagging
+from karl.classifiers.context import Context
+from karl.classifiers.hgb import HGB
+from karl.classifiers.mean import Mean
+from karl.classifiers.mlp import MLP
+from karl.classifiers.sources import Sources
 from karl.config.build import build_strategy
 from karl.config.compose import group_options
 
 
 def smaller(classifier: Classifier) -> Classifier:
-    """The same with fewer samples, which are much alike."""
+    """The same with less to fit."""
     if isinstance(classifier, BalancedBagging):
         return replace(classifier, n_members=3 * classifier.base.n_members)
+    if isinstance(classifier, MLP):
+        return replace(classifier, n_nets=2, max_epochs=30)
+    if isinstance(classifier, HGB):
+        return replace(classifier, max_iter=30)
+    if isinstance(classifier, Mean):
+        return replace(classifier, parts={k: smaller(part) for k, part in classifier.parts.items()})
+    if isinstance(classifier, (Sources, Context)):
+        return replace(classifier, base=smaller(classifier.base))
     return classifier
 
 

@@ -16,7 +16,7 @@ from karl.candidates import CandidatePairs, Candidates
 from karl.cards import Cards
 from karl.categories import Categories, ItemCategories
 from karl.classifiers import Classifier, Model, PairInputs, Parameters, TrainingSet
-from karl.classifiers.neighbours import Neighbours
+from karl.classifiers.neighbours import with_neighbours
 from karl.config.identity import identity
 from karl.config.settings import Budget
 from karl.consensus import Accepted, Ballots, Consensus
@@ -147,7 +147,7 @@ class Experiment:
     @cached_property
     def learner(self) -> Classifier:
         """The classifier, with what the features want it to see of labelled pairs."""
-        return Neighbours(self.classifier) if self.features.neighbours else self.classifier
+        return with_neighbours(self.classifier) if self.features.neighbours else self.classifier
 
     def inputs(self, pairs: NDArray[np.int32]) -> PairInputs:
         """Return pairs as a classifier takes them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,14 @@ from pydantic.dataclasses import dataclass
 from karl.classifiers.base import Classifier, Model, Parameters, TrainingSet
 from karl.classifiers.logistic import Logistic
 from karl.classifiers.model import Committee
+from karl.classifiers.wrapper import Wrapper
 from karl.seeds import derive_seed
-
-if TYPE_CHECKING:
-    import optuna
 
 __all__ = ["BalancedBagging"]
 
 
 @dataclass(frozen=True)
-class BalancedBagging(Classifier):
+class BalancedBagging(Wrapper):
     """Members fitted to random under-samples with equally many pairs per class.
 
     The prediction is the mean of the members' probabilities, and the members
@@ -51,22 +49,15 @@ class BalancedBagging(Classifier):
     bootstrap: bool = True
     by_source: bool = False
 
+    resamples: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.n_members % self.base.n_members:
             raise ValueError(
                 f"n_members={self.n_members} is no multiple of the "
                 f"{self.base.n_members} members that each fit of the base gives"
             )
-        # In general a matter of the class; here the base decides.
-        object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
-
-    def suggest(self, trial: optuna.Trial) -> Parameters:
-        """Draw hyperparameters of the base; see `Classifier.suggest`."""
-        return self.base.suggest(trial)
-
-    def for_tuning(self) -> Classifier:
-        """Return one base on all pairs, which is tuned and then bagged."""
-        return self.base.for_tuning()
+        super().__post_init__()
 
     def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> Model:
         """Fit all members; see `Classifier.fit`."""

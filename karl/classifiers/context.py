@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,12 @@ from karl.classifiers.base import Classifier
 from karl.classifiers.hgb import HGB
 from karl.classifiers.inputs import PairInputs, Parameters, TrainingSet
 from karl.classifiers.model import Model
+from karl.classifiers.wrapper import Wrapper
 from karl.config.identity import identity
 from karl.encoders import ItemVectors
 from karl.features import Items
 from karl.files import atomic_path, hash_json
 from karl.seeds import derive_seed, hash_uniform
-
-if TYPE_CHECKING:
-    import optuna
 
 __all__ = ["Context", "ContextModel", "Gate"]
 
@@ -144,7 +142,7 @@ class ContextModel(Model):
 
 
 @dataclass(frozen=True)
-class Context(Classifier):
+class Context(Wrapper):
     """Any classifier twice: fitted to human labels, and to these and the annotator's.
 
     Labels of an annotator help where no people have labelled, and may cost where they have.
@@ -172,22 +170,6 @@ class Context(Classifier):
     quantile: float = Field(default=0.1, ge=0, le=1)
     width: float = Field(default=0.05, gt=0)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
-
-    @property
-    def n_members(self) -> int:
-        """Size of the base's committee."""
-        return self.base.n_members
-
-    def suggest(self, trial: optuna.Trial) -> Parameters:
-        """Draw hyperparameters of the base; see `Classifier.suggest`."""
-        return self.base.suggest(trial)
-
-    def for_tuning(self) -> Classifier:
-        """Return what stands in for the base, as all labels are human when it is tuned."""
-        return self.base.for_tuning()
-
     def fit(self, train: TrainingSet, parameters: Parameters, seed: int) -> ContextModel:
         """Fit both models; see `Classifier.fit`."""
         train = train.counting
@@ -202,11 +184,11 @@ class Context(Classifier):
         digest = hashlib.sha256(human.inputs.pairs.tobytes())
         digest.update(human.relations.tobytes())
         digest.update(np.round(human.weights / human.weights.mean(), _DECIMALS).tobytes())
-        made_from = hash_json(
-            [digest.hexdigest(), identity(self.base), identity(human.inputs.features), parameters]
-        )
+        made_from = hash_json([digest.hexdigest(), identity(self.base), parameters])
+        # Features have other last digits on other processors: they must not draw the seed.
+        features = hashlib.sha256(human.inputs.matrix.tobytes()).digest()
         fitted: Model = human.inputs.items.memo.get(
-            ("seed model", made_from),
+            ("seed model", made_from, features),
             lambda: self.base.fit(human, parameters, derive_seed(0, "seed model", made_from)),
         )
         return fitted

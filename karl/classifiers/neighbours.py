@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,13 @@ from safetensors.numpy import load_file, save_file
 from karl.classifiers.base import Classifier
 from karl.classifiers.inputs import PairInputs, Parameters, TrainingSet
 from karl.classifiers.model import Model
+from karl.classifiers.wrapper import Wrapper
 from karl.datasets import pair_keys
 from karl.encoders import ItemVectors
 from karl.files import atomic_path
 from karl.labels import Relation
 
-if TYPE_CHECKING:
-    import optuna
-
-__all__ = ["Neighbours", "Reference", "ReferenceModel"]
+__all__ = ["Neighbours", "Reference", "ReferenceModel", "with_neighbours"]
 
 # Labelled pairs of a relation at most; of more, evenly many are left out. Nearest ones average.
 _MOST: Final = 2500
@@ -139,7 +137,7 @@ class ReferenceModel(Model):
 
 
 @dataclass(frozen=True)
-class Neighbours(Classifier):
+class Neighbours(Wrapper):
     """Any classifier on the given features and on those of a `Reference`, its training pairs.
 
     Parameters
@@ -148,20 +146,9 @@ class Neighbours(Classifier):
         Its `tuning` is this classifier's.
     """
 
-    base: Classifier = None  # type: ignore[assignment]
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "tuning", self.base.tuning)
-        object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
-
-    @property
-    def n_members(self) -> int:
-        """Size of the base's committee."""
-        return self.base.n_members
-
-    def suggest(self, trial: optuna.Trial) -> Parameters:
-        """Draw hyperparameters of the base; see `Classifier.suggest`."""
-        return self.base.suggest(trial)
 
     def for_tuning(self) -> Classifier:
         """Return the same of what stands in for the base."""
@@ -180,3 +167,14 @@ class Neighbours(Classifier):
         arrays = load_file(folder / _FILE)
         reference = Reference(arrays["pairs"], arrays["relations"])
         return ReferenceModel(self.base.load(folder), reference)
+
+
+def with_neighbours(classifier: Classifier) -> Classifier:
+    """Have a classifier see neighbours too: among the labels that each of its models learns from.
+
+    So the seed model of a `Context` is compared with human labels alone. Random samples of labels
+    share their neighbours, as these are costly to find.
+    """
+    if isinstance(classifier, Wrapper) and not classifier.resamples:
+        return replace(classifier, base=with_neighbours(classifier.base))
+    return Neighbours(classifier)

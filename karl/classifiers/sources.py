@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, InstanceOf
@@ -13,12 +12,10 @@ from karl.classifiers.base import Classifier
 from karl.classifiers.hgb import HGB
 from karl.classifiers.inputs import Parameters, TrainingSet
 from karl.classifiers.model import Model
+from karl.classifiers.wrapper import Wrapper
 from karl.evaluation.metrics import confusion, macro_f1
 from karl.labels import N_RELATIONS
 from karl.seeds import derive_seed, hash_uniform
-
-if TYPE_CHECKING:
-    import optuna
 
 __all__ = ["Sources"]
 
@@ -26,7 +23,7 @@ Mass = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
-class Sources(Classifier):
+class Sources(Wrapper):
     """Any classifier, on labels of people and of the annotator with weights of their own.
 
     Most labels of an annotator are of one relation, and there are more of them in every round:
@@ -51,18 +48,6 @@ class Sources(Classifier):
     base: InstanceOf[Classifier] = Field(default_factory=lambda: HGB(balanced=False))
     llm_mass: Mass | Annotated[list[Mass], Field(min_length=1)] = 0.33
     folds: int = Field(default=3, ge=2)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "same_everywhere", self.base.same_everywhere)
-
-    @property
-    def n_members(self) -> int:
-        """Size of the base's committee."""
-        return self.base.n_members
-
-    def suggest(self, trial: optuna.Trial) -> Parameters:
-        """Draw hyperparameters of the base; see `Classifier.suggest`."""
-        return self.base.suggest(trial)
 
     def for_tuning(self) -> Classifier:
         """Return the same of what stands in for the base."""
@@ -94,10 +79,6 @@ class Sources(Classifier):
             counts = confusion(train.relations[test], predicted, N_RELATIONS)
             scores.append(float(macro_f1(counts)))
         return float(np.mean(scores))
-
-    def load(self, folder: Path) -> Model:
-        """Read a model that the base fitted."""
-        return self.base.load(folder)
 
 
 def _weighted(train: TrainingSet, llm_mass: float) -> TrainingSet:

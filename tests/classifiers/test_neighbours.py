@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from karl.classifiers import PairInputs, TrainingSet
 from karl.classifiers.bagging import BalancedBagging
+from karl.classifiers.context import Context, ContextModel
 from karl.classifiers.logistic import Logistic
-from karl.classifiers.neighbours import Neighbours, Reference
+from karl.classifiers.neighbours import Neighbours, Reference, ReferenceModel, with_neighbours
+from karl.classifiers.sources import Sources
 from karl.encoders import ItemVectors
 
 
@@ -58,3 +60,13 @@ def test_of_a_relation_with_many_pairs_some_are_kept(toy: TrainingSet) -> None:
 def test_a_run_stores_the_reference(toy: TrainingSet, tmp_path: Path) -> None:
     Neighbours(Logistic()).fit(toy, {}, 0).save(tmp_path)
     assert (tmp_path / "reference.safetensors").exists()
+
+
+def test_each_model_of_a_context_sees_the_labels_that_it_learns_from(toy: TrainingSet) -> None:
+    human = np.arange(len(toy)) % 2 == 0
+    classifier = with_neighbours(Context(Sources(BalancedBagging(n_members=3))))
+    model = classifier.fit(replace(toy, human=human), {}, 0)
+    assert isinstance(model, ContextModel)
+    for part, n_seen in ((model.seed, human.sum()), (model.expanded, len(toy))):
+        assert isinstance(part, ReferenceModel)
+        assert len(part.reference.pairs) == n_seen

@@ -102,7 +102,7 @@ class TypeTable:
         kinds = [f"{kind} {fine}" for kind, fine in zip(types, fines, strict=True)]
         weighted = tfidf([*kinds, *entries], stems, norm=None, binary=True)
         words, shares = normalize(weighted), normalize(weighted, norm="l1")
-        characters = tfidf([*types, *entries], "char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        characters = tfidf([*types, *entries], "char_wb", ngram_range=(3, 3), sublinear_tf=True)
         heads = tfidf([*types, *entries], lambda text: [head(text)] if text else [])
         asked = {
             WORDS: words[n:],

@@ -91,24 +91,28 @@ def _true(ontology: Ontology) -> _Lists:
 
 def _told(ontology: Ontology, errors: float, seed: int) -> _Lists:
     """Return what cards say: some entries are missing, and others stand in the place of some."""
+    codes = {name: code for code, name in enumerate(ontology.type_names)}
     lists: dict[str, list[list[str]]] = {}
     for name, column in _true(ontology).items():
-        fates, choices = (
-            _uniform(column, seed, "demo cards", name, purpose) for purpose in ("fate", "choice")
-        )
+        asks = np.repeat(np.arange(len(column)), [len(entries) for entries in column])
+        of_goods = name in _GOODS
+        asked = [codes[entry] for entries in column for entry in entries] if of_goods else asks
+        ends = np.stack([asks, asked])
+        # What is not known of two types is known from neither side.
+        fate = _uniform(np.sort(ends, axis=0), seed, "goods" if of_goods else name)
+        choice = _uniform(ends, seed, name, "instead")
         instead = _instead(ontology, name)
-        lists[name] = []
-        for code, true in enumerate(column):
-            told = []
-            for entry, fate, choice in zip(true, fates[code], choices[code], strict=True):
-                if fate >= errors:
+        lists[name] = [[] for _ in column]
+        for at, entry in enumerate(entry for entries in column for entry in entries):
+            kind, told = int(asks[at]), lists[name][asks[at]]
+            if fate[at] >= errors / 2:
+                wrong = fate[at] < errors
+                if wrong:
+                    right = {*column[kind], ontology.types[kind].name}
+                    others = [other for other in instead[entry] if other not in right]
+                    entry = others[int(choice[at] * len(others))]
+                if entry not in told:
                     told.append(entry)
-                elif fate >= errors / 2:
-                    # Never what would have been right.
-                    wrong = set(instead[entry]) - {*true, ontology.types[code].name}
-                    ordered = [other for other in instead[entry] if other in wrong]
-                    told += ordered[int(choice * len(ordered)) :][:1]
-            lists[name].append(list(dict.fromkeys(told)))
     return lists
 
 
@@ -128,14 +132,15 @@ def _instead(ontology: Ontology, name: str) -> Mapping[str, Sequence[str]]:
 
 def _names(ontology: Ontology, errors: float, seed: int) -> list[str]:
     """Return the name of every type, or its last word where that is all that a card tells."""
-    coarse = hash_uniform(np.arange(len(ontology.types)), derive_seed(seed, "demo cards", "type"))
+    types = np.arange(len(ontology.types))
+    coarse = _uniform(np.stack([types, types]), seed, "type") < errors
     return [
-        name.split()[-1] if number < errors else name
-        for name, number in zip(ontology.type_names, coarse, strict=True)
+        name.split()[-1] if is_coarse else name
+        for name, is_coarse in zip(ontology.type_names, coarse, strict=True)
     ]
 
 
-def _uniform(column: list[list[str]], seed: int, *purpose: str) -> list[NDArray[np.float64]]:
-    """Return a random number from 0 to 1 for every entry of every type."""
-    starts = np.cumsum([len(entries) for entries in column])
-    return np.split(hash_uniform(np.arange(starts[-1]), derive_seed(seed, *purpose)), starts[:-1])
+def _uniform(types: NDArray[np.integer], seed: int, *purpose: str) -> NDArray[np.float64]:
+    """Return a random number from 0 to 1 for every two types, (2, n) → (n,)."""
+    one, two = types.astype(np.int64)
+    return hash_uniform(one << 32 | two, derive_seed(seed, "demo cards", *purpose))

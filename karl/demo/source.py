@@ -51,7 +51,7 @@ class Demo:
     id_pairs: int = Field(default=1200, ge=1)
     ood_pairs: int = Field(default=800, ge=1)
     seed: int = Field(default=0, ge=0)
-    card_errors: float = Field(default=0.2, ge=0, le=1)
+    card_errors: float = Field(default=0.4, ge=0, le=1)
 
     def load(self) -> Dataset:
         """Generate the data set; see `DatasetSource.load`.

@@ -103,16 +103,16 @@ def _told(ontology: Ontology, errors: float, seed: int) -> _Lists:
         choice = _uniform(ends, seed, name, "instead")
         instead = _instead(ontology, name)
         lists[name] = [[] for _ in column]
-        for at, entry in enumerate(entry for entries in column for entry in entries):
-            kind, told = int(asks[at]), lists[name][asks[at]]
-            if fate[at] >= errors / 2:
-                wrong = fate[at] < errors
-                if wrong:
-                    right = {*column[kind], ontology.types[kind].name}
-                    others = [other for other in instead[entry] if other not in right]
-                    entry = others[int(choice[at] * len(others))]
-                if entry not in told:
-                    told.append(entry)
+        for at, right in enumerate(entry for entries in column for entry in entries):
+            if fate[at] < errors / 2:
+                continue
+            said = right
+            if fate[at] < errors:
+                true = {*column[asks[at]], ontology.types[asks[at]].name}
+                others = [other for other in instead[right] if other not in true]
+                said = others[int(choice[at] * len(others))]
+            if said not in lists[name][asks[at]]:
+                lists[name][asks[at]].append(said)
     return lists
 
 

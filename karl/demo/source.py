@@ -37,14 +37,14 @@ class Demo:
     seed : int
         Of the catalogue, of the annotators and of the mistakes on item cards.
     card_errors : float
-        How much of what item cards tell (`cards=recorded`) is wrong. Of all entries of their
-        lists, and of functions, a share `card_errors` / 2 is missing, and in another such share
-        something else stands: another good of the same major category as the right one, the
-        function of one, or another major category in `used_in`. A share `card_errors` of the
-        types is called by the last word of the name alone (a "gel pen" is a "pen"), which
-        is all of it for some. Categories are right. Items of one type have one card, so they
-        share its mistakes; 0 gives cards that tell nearly everything that true labels are
-        made of.
+        How much of what item cards tell (`cards=recorded`) is wrong, from 0 to 1. Of the
+        entries of their lists, and of functions, a share `card_errors` / 2 is missing, and in
+        the place of as many stands something wrong: another good of the same major category,
+        the function of one, or another major category in `used_in`. What one of two types'
+        cards gets wrong about the other, the other's does too. A share `card_errors` of the
+        types has only the last word of its name ("pen" for "gel pen"; a single word stays as
+        it is). Categories are right. Items of one type have one card. True labels are made of
+        what cards tell: 0 gives nearly everything away.
     """
 
     items: int = Field(default=3000, ge=1)

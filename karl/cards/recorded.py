@@ -50,42 +50,62 @@ class RecordedCards(Cards):
             If there is no such table or column, if two cards are of one item,
             or if no item has a card.
         """
-        path = dataset.cards if self.path is None else Path(self.path).expanduser()
-        if path is None:
+        source = dataset.cards if self.path is None else Path(self.path).expanduser()
+        if source is None:
             raise DataError(
                 f"the data set '{dataset.name}' came without item cards",
                 hint="Set cards.path to a table of cards, or choose cards=none.",
             )
         columns = self.columns
         if columns is None:
-            columns = tuple(name for name in open_table(path).columns if name in CARD_COLUMNS)
+            there = (source if isinstance(source, pl.DataFrame) else open_table(source)).columns
+            columns = tuple(name for name in there if name in CARD_COLUMNS)
             if not columns:
                 raise DataError(
                     "no column of the table is one of a card's",
-                    file=path,
+                    file=_file(source),
                     hint=f"Those are {', '.join(CARD_COLUMNS)}; name others by cards.columns.",
                 )
-        return with_cards(dataset.catalogue, read_cards(dataset.catalogue, path, columns))
+        return with_cards(dataset.catalogue, read_cards(dataset.catalogue, source, columns))
 
 
 def read_cards(
-    catalogue: Catalogue, path: Path, columns: Sequence[str] | None = None
+    catalogue: Catalogue, source: Path | pl.DataFrame, columns: Sequence[str] | None = None
 ) -> pl.DataFrame:
     """Read cards of a catalogue's items, for `with_cards`; see `RecordedCards.apply`.
 
     All columns that the table has, when none are named.
     """
-    table = open_table(path)
+    table = source if isinstance(source, pl.DataFrame) else open_table(source)
     if columns is None:
         columns = [column for column in table.columns if column != ITEM_ID]
-    cards = table.read([ITEM_ID, *columns])
-    check_ids(table, cards, ITEM_ID)
+    wanted = [ITEM_ID, *columns]
+    if isinstance(table, pl.DataFrame):
+        cards = _taken(table, wanted)
+    else:
+        cards = table.read(wanted)
+        check_ids(table, cards, ITEM_ID)
     n_items = len(catalogue)
     n_with = int(catalogue.ids.is_in(cards[ITEM_ID].implode()).sum())
     if n_with == 0:
         hint = "Are these the cards of this data set? Their ids must be the catalogue's."
         message = "no card is of an item of the catalogue"
-        raise DataError(message, file=path, column=ITEM_ID, hint=hint)
+        raise DataError(message, file=_file(source), column=ITEM_ID, hint=hint)
     if n_with < n_items:
         _log.warning("%d of %d items have no card", n_items - n_with, n_items)
-    return cards.select(ITEM_ID, *columns)
+    return cards.select(wanted)
+
+
+def _taken(table: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of cards in memory, one for each item at most."""
+    for column in columns:
+        if column not in table.columns:
+            hint = f"There are: {', '.join(table.columns)}."
+            raise DataError("the cards have no such column", column=column, hint=hint)
+    if table[ITEM_ID].is_duplicated().any():
+        raise DataError("two cards are of one item", column=ITEM_ID)
+    return table.select(columns)
+
+
+def _file(source: Path | pl.DataFrame) -> Path | None:
+    return source if isinstance(source, Path) else None

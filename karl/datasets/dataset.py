@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from karl.datasets.catalogue import Catalogue
@@ -43,8 +44,8 @@ class Dataset:
         are and are never trained on.
     truth : Truth, optional
         The true label of any pair, which `llm=oracle` distorts.
-    cards : Path, optional
-        Table of item cards that came with the data.
+    cards : Path or DataFrame, optional
+        Item cards that came with the data: a table's file, or the table, with an `item_id`.
     notes : mapping of str to mapping of str to int
         What the reader counted on its way in each set: rows dropped, repeats, ….
     annotations : mapping of str to Annotations, optional
@@ -61,7 +62,7 @@ class Dataset:
     recorded: Votes | None = None
     recorded_gold: Votes | None = None
     truth: Truth | None = None
-    cards: Path | None = None
+    cards: Path | pl.DataFrame | None = None
     notes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     annotations: Mapping[str, Annotations | None] = field(default_factory=dict)
     memo: Memo[Any] = field(default_factory=Memo, repr=False)

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from karl.datasets.aggregate import PairSet, labelled_by_two
 from karl.datasets.catalogue import Catalogue
 from karl.datasets.dataset import ID, OOD, Dataset
+from karl.demo.cards import demo_cards
 from karl.demo.generator import generate_catalogue
 from karl.demo.pairs import generate_pairs, true_labels
 from karl.errors import ConfigError
@@ -34,13 +35,23 @@ class Demo:
         Pairs shown to three simulated annotators; those without two equal
         answers are dropped, as in FBL2023.
     seed : int
-        Of the catalogue and of the annotators.
+        Of the catalogue, of the annotators and of the mistakes on item cards.
+    card_errors : float
+        How much of what item cards tell (`cards=recorded`) is wrong, from 0 to 1. Of the
+        entries of their lists, and of functions, a share `card_errors` / 2 is missing, and in
+        the place of as many stands something wrong: another good of the same major category,
+        the function of one, or another major category in `used_in`. What one of two types'
+        cards gets wrong about the other, the other's does too. A share `card_errors` of the
+        types has only the last word of its name ("pen" for "gel pen"; a single word stays as
+        it is). Categories are right. Items of one type have one card. True labels are made of
+        what cards tell: 0 gives nearly everything away.
     """
 
     items: int = Field(default=3000, ge=1)
     id_pairs: int = Field(default=1200, ge=1)
     ood_pairs: int = Field(default=800, ge=1)
     seed: int = Field(default=0, ge=0)
+    card_errors: float = Field(default=0.4, ge=0, le=1)
 
     def load(self) -> Dataset:
         """Generate the data set; see `DatasetSource.load`.
@@ -60,6 +71,7 @@ class Demo:
             Catalogue(table),
             {name: found.pairs for name, found in sets.items()},
             truth=partial(true_labels, table),
+            cards=demo_cards(table, self.card_errors, self.seed),
             annotations={name: found.annotations for name, found in sets.items()},
         )
 

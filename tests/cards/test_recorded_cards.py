@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from datasets.table_files import write_shop, write_table
 
+import karl
+from karl.cards.card import CARD_COLUMNS
 from karl.cards.none import NoCards
 from karl.cards.recorded import RecordedCards
 from karl.datasets.dataset import Dataset
 from karl.datasets.tables import Tables
+from karl.demo.source import Demo
 from karl.errors import DataError
 from karl.llm.account import Account
 
@@ -72,3 +77,51 @@ def test_missing_cards_are_explained(dataset: Dataset, tmp_path: Path) -> None:
     without = Tables(folder=str(tmp_path)).load()
     with pytest.raises(DataError, match="came without item cards"):
         RecordedCards().apply(without, NOBODY)
+
+
+def small_demo() -> Dataset:
+    return Demo(items=900, id_pairs=200, ood_pairs=100).load()
+
+
+def test_a_data_set_in_memory_brings_its_cards() -> None:
+    demo = small_demo()
+    catalogue = RecordedCards().apply(demo, NOBODY)
+    assert all(catalogue.has(column) for column in CARD_COLUMNS)
+    assert catalogue.ids.equals(demo.catalogue.ids)
+    only = RecordedCards(columns=("needs",)).apply(demo, NOBODY)
+    assert only.has("needs")
+    assert not only.has("goes_with")
+
+
+def test_an_item_without_a_card_stays(caplog: pytest.LogCaptureFixture) -> None:
+    demo = small_demo()
+    assert isinstance(demo.cards, pl.DataFrame)
+    fewer = replace(demo, cards=demo.cards[5:])
+    with caplog.at_level(logging.WARNING):
+        catalogue = RecordedCards().apply(fewer, NOBODY)
+    assert "5 of 900 items have no card" in caplog.text
+    assert catalogue.ids.equals(demo.catalogue.ids)
+    assert catalogue.table["type"].null_count() == 5
+
+
+def test_bad_cards_in_memory_are_explained() -> None:
+    demo = small_demo()
+    assert isinstance(demo.cards, pl.DataFrame)
+    with pytest.raises(DataError, match=r"column 'use': the cards have no such column"):
+        RecordedCards(columns=("use",)).apply(demo, NOBODY)
+    with pytest.raises(DataError, match="two cards are of one item"):
+        RecordedCards().apply(replace(demo, cards=pl.concat([demo.cards] * 2)), NOBODY)
+    with pytest.raises(DataError, match="no column of the table is one of a card's"):
+        RecordedCards().apply(replace(demo, cards=demo.cards.select("item_id")), NOBODY)
+
+
+@pytest.mark.parametrize("n_without", [0, 20])
+def test_a_run_of_the_demo_reads_its_cards(n_without: int) -> None:
+    demo = small_demo()
+    assert isinstance(demo.cards, pl.DataFrame)
+    options = ("cards=recorded", "features=relations", "encoder=tfidf_svd", "encoder.n_dims=10")
+    quick = ("classifier=logistic", "classifier.tuning=null", "budget.rounds=1")
+    few = ("candidates.queries_per_category=2", "candidates.per_query=10")
+    fewer = replace(demo, cards=demo.cards[n_without:])
+    exp = karl.experiment(*options, *quick, *few, data=fewer).run()
+    assert len(exp.metrics) == 4

@@ -58,5 +58,6 @@ def test_pairs_without_agreement_count_in_the_agreement(tmp_path: Path) -> None:
     assert part.on_relations.kappa is not None
 
 
-def test_the_demo_tells_the_truth_of_any_pair() -> None:
-    assert describe(Demo(items=600, id_pairs=50, ood_pairs=50).load()).has_oracle
+def test_the_demo_tells_the_truth_of_any_pair_and_brings_cards() -> None:
+    found = describe(Demo(items=600, id_pairs=50, ood_pairs=50).load())
+    assert (found.has_oracle, found.has_cards) == (True, True)

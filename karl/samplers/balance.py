@@ -19,7 +19,7 @@ __all__ = ["Balance"]
 
 @dataclass(frozen=True)
 class Balance(Sampler):
-    """Fills quotas: pairs likeliest to be complementary, likeliest to be substitutes, uncertain.
+    """Fills quotas: pairs predicted to be complementary, predicted substitutes, uncertain ones.
 
     Most candidates are unrelated; left to uncertainty alone, few labels of the other two
     classes come of a round. Class balance as a criterion: Ertekin et al., "Learning on the
@@ -30,7 +30,8 @@ class Balance(Sampler):
     Parameters
     ----------
     complementary, substitute : float
-        Shares of a round that go to the pairs with the highest probability of the class.
+        Shares of a round that go to pairs whose likeliest class it is, drawn by a hash;
+        if there are too few, to those with the highest probability of the class.
     margin : float
         Share that goes to those with the smallest difference of the two highest
         probabilities, which also fill what the cap leaves of the other quotas. The three

@@ -55,7 +55,12 @@ class Wishes:
     def __post_init__(self) -> None:
         means = np.concatenate([batch.mean(axis=0) for batch in self.pool.probabilities()])
         ordered = np.sort(means, axis=1)
-        columns = {name: means[:, k] for k, name in enumerate(RELATION_NAMES)}
+        predicted = np.round(means, DECIMALS).argmax(axis=1)
+        # Those predicted to be of a class tie: its likeliest pairs would all be alike.
+        columns = {
+            name: np.where(predicted == k, 1.0, means[:, k])
+            for k, name in enumerate(RELATION_NAMES)
+        }
         columns[MARGIN] = ordered[:, -2] - ordered[:, -1]
         ties = hash_uniform(pair_keys(self.pool.pairs), self.pool.seed)
         self._free = np.ones(len(self.pool), np.bool_)

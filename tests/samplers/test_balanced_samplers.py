@@ -39,20 +39,24 @@ def after(pool: Pool, **scores: float) -> Pool:
 
 
 class TestBalance:
-    def test_quotas_are_met_by_the_likeliest_pairs(self) -> None:
+    def test_quotas_are_met_by_pairs_predicted_to_be_of_the_class(self) -> None:
         pool = replace(pool_of(), limit=10)
         chosen = Balance(cap=100).query(pool)
         means = opinions(pool.pairs).mean(axis=0)
-        free = np.ones(SIZE, bool)
-        for relation, part in (
-            (Relation.COMPLEMENTARY, chosen[:4]),
-            (Relation.SUBSTITUTE, chosen[4:7]),
-        ):
-            likeliest = np.flatnonzero(free)[np.argsort(-means[free, relation])][: len(part)]
-            assert set(part) == set(likeliest)
-            free[part] = False
+        predicted = means.argmax(axis=1)
+        assert (predicted[chosen[:4]] == Relation.COMPLEMENTARY).all()
+        assert (predicted[chosen[4:7]] == Relation.SUBSTITUTE).all()
+        free = np.setdiff1d(np.arange(SIZE), chosen[:7])
         margins = np.diff(np.sort(means, axis=1)[:, -2:], axis=1)[:, 0]
-        assert set(chosen[7:]) == set(np.flatnonzero(free)[np.argsort(margins[free])][:3])
+        assert set(chosen[7:]) == set(free[np.argsort(margins[free])][:3])
+
+    def test_where_too_few_are_predicted_the_likeliest_follow(self) -> None:
+        pool = replace(pool_of(), limit=SIZE - 1)
+        chosen = Balance(complementary=1, substitute=0, margin=0, cap=100).query(pool)
+        means = opinions(pool.pairs).mean(axis=0)
+        (left,) = np.setdiff1d(np.arange(SIZE), chosen)
+        others = np.flatnonzero(means.argmax(axis=1) != Relation.COMPLEMENTARY)
+        assert left == others[means[others, Relation.COMPLEMENTARY].argmin()]
 
     @pytest.mark.parametrize("limit", [4, 8, 20, SIZE])
     @pytest.mark.parametrize("cap", [1.0, 2.0])

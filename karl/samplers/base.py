@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,10 @@ from karl.errors import ConfigError
 from karl.samplers.pool import Pool
 from karl.seeds import hash_uniform
 
-__all__ = ["RankingSampler", "Sampler", "ScoreSampler"]
+__all__ = ["DECIMALS", "RankingSampler", "Sampler", "ScoreSampler", "rank_within"]
 
 # Scores that are equal but for the last bits, which are those of the processor, are tied.
-_DECIMALS = 10
+DECIMALS = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,22 @@ class Sampler(ABC):
             Positions in the pool, the most wanted pair first, `pool.limit` at most. Which
             pairs are chosen does not depend on the order of the pool.
         """
+
+    def mix(self, pool: Pool, chosen: NDArray[np.int64]) -> Mapping[str, float]:
+        """Say what a choice is made of, for the record of a round; nothing by default.
+
+        Parameters
+        ----------
+        pool : Pool
+        chosen : ndarray of int64, shape (n_chosen,)
+            Positions in it, as `query` gave them.
+
+        Returns
+        -------
+        mapping of str to float
+            Such as shares of the round by name.
+        """
+        return {}
 
 
 @dataclass(frozen=True)
@@ -83,10 +100,10 @@ class RankingSampler(Sampler):
         if len(pool) == 0:
             return np.empty(0, np.int64)
         ties = hash_uniform(pair_keys(pool.pairs), pool.seed)
-        scores = np.round(self.scores(pool), _DECIMALS)
+        scores = np.round(self.scores(pool), DECIMALS)
         ranking = np.lexsort((ties, -scores))
         if self.per_category is not None:
-            ranking = ranking[_rank_within(pool.categories[ranking]) < self.per_category]
+            ranking = ranking[rank_within(pool.categories[ranking]) < self.per_category]
         return ranking[: pool.limit]
 
 
@@ -113,7 +130,7 @@ class ScoreSampler(RankingSampler):
         return np.concatenate([self.score(batch) for batch in pool.probabilities()])
 
 
-def _rank_within(categories: NDArray[np.int32]) -> NDArray[np.int64]:
+def rank_within(categories: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return each element's position among those of its category, in order."""
     order = np.argsort(categories, kind="stable")
     grouped = categories[order]

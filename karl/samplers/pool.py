@@ -100,6 +100,19 @@ class Pool:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def n_wanted(self) -> int:
+        """Pairs to choose, for a strategy that has no number of its own.
+
+        The limit of the round; without one, one pair for each fine category.
+        """
+        n_categories = len(np.unique(self.categories))
+        if self.limit is None:
+            return n_categories
+        # A limit on all rounds alone is not to be spent on the first.
+        total_only = self.limit == self.labels_left and self.rounds_left > 0
+        return min(self.limit, n_categories if total_only else len(self))
+
     def probabilities(self) -> Iterator[NDArray[np.float64]]:
         """Yield the members' probabilities batch by batch, in the pool's order."""
         for start in range(0, len(self), self.batch_size):

@@ -33,6 +33,7 @@ __all__ = [
     "QUALITY",
     "SEED_ROUND",
     "SELECTED",
+    "SELECTION",
     "SWAPPED_VOTES",
     "USAGE",
     "VOTES",
@@ -175,6 +176,9 @@ SELECTED: Final = _table(
     lambda pairs, table: CandidatePairs(pairs, table["fine_category"].cast(pl.Int32).to_numpy()),
 )
 """Pairs that a round sends to the annotator, the most wanted first."""
+
+SELECTION: Final[Kind[dict[str, float]]] = _json("selection.json")
+"""What the selection is made of, where the sampler says it."""
 
 VOTES: Final = _votes("votes.csv")
 """What the annotator answered."""

@@ -13,7 +13,7 @@ from karl.errors import UsageError
 from karl.experiments import Experiment
 from karl.samplers import PastRound, Pool
 from karl.stages.artefacts import Artefacts
-from karl.stages.kinds import EVALUATION, SEED_ROUND, SELECTED, model_of
+from karl.stages.kinds import EVALUATION, SEED_ROUND, SELECTED, SELECTION, model_of
 
 __all__ = ["candidate_pool", "checked_choice", "select", "write_selected"]
 
@@ -24,7 +24,8 @@ def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pa
     Returns
     -------
     list of Path
-        The file written: the selected pairs, none where no candidate is left.
+        The files written: the selected pairs, none where no candidate is left, and what
+        they are a mix of, where the sampler says it.
 
     Raises
     ------
@@ -34,11 +35,14 @@ def select(experiment: Experiment, artefacts: Artefacts, number: int) -> list[Pa
     pool = candidate_pool(experiment, artefacts, number)
     try:
         chosen = checked_choice(pool, experiment.sampler.query(pool))
+        mixed = experiment.sampler.mix(pool, chosen)
     except UsageError as error:
         raise UsageError(
             f"sampler={experiment.choices['sampler']}: {error.message}", hint=error.hint
         ) from error
-    return write_selected(artefacts, number, pool, chosen)
+    files = write_selected(artefacts, number, pool, chosen)
+    mix = {name: round(float(share), 6) for name, share in mixed.items()}
+    return [*files, *artefacts.write(SELECTION, number, mix)] if mix else files
 
 
 def write_selected(

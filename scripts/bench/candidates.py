@@ -2,9 +2,9 @@
 
 368 fine categories with 10 query items and 100 candidates each: up to 368,000
 pairs, scored by ten linear members on symmetric features of 200-d vectors.
-Run it with `python scripts/bench/candidates.py`; the floor is 5 s and 500 MB
-above the item vectors on two cores. `relations` is margin sampling on features
-of item cards of 2,500 types, whose floor is twice as high.
+Run it with `python scripts/bench/candidates.py`; the floor of qbc and margin is 5 s and 500 MB
+above the item vectors on two cores. `relations` is margin sampling on features of item cards of
+2,500 types, whose floor is twice as high.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 # inherits the peak memory of the one that started it.
 
 N_ITEMS, N_DIMS, N_FINE, N_MAJOR, N_MEMBERS = 40_000, 200, 368, 16, 10
-N_TYPES, N_WORDS = 2500, 800
-CASES = ("qbc", "margin", "relations")
+N_TYPES, N_WORDS, N_TRAIN = 2500, 800, 2600
+SAMPLERS = ("qbc", "margin", "balance", "dynamic", "kcenter", "badge", "typiclust")
+CASES = (*SAMPLERS, "relations")
 KIB_PER_MIB = 1024
 
 
@@ -40,13 +41,14 @@ def measure(case: str) -> dict[str, float]:
     from karl.categories import ItemCategories
     from karl.classifiers import PairInputs
     from karl.classifiers.linear import LinearCommittee
-    from karl.datasets import Catalogue, Dataset
+    from karl.config.build import build_strategy
+    from karl.config.compose import compose_config
+    from karl.datasets import Catalogue, Dataset, LabelledPairs
     from karl.encoders import ItemVectors
     from karl.features import Items, PairFeatures
     from karl.features.relations import RelationFeatures
+    from karl.labels import to_relations
     from karl.samplers import Pool
-    from karl.samplers.margin import Margin
-    from karl.samplers.qbc import QueryByCommittee
 
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((N_ITEMS, N_DIMS), dtype=np.float32)
@@ -63,7 +65,11 @@ def measure(case: str) -> dict[str, float]:
         rng.standard_normal((N_MEMBERS, 3, features.width(items))),
         rng.standard_normal((N_MEMBERS, 3)),
     )
-    sampler = QueryByCommittee() if case == "qbc" else Margin()
+    known = rng.choice(N_ITEMS, (N_TRAIN, 2), replace=False).astype(np.int32)
+    codes = rng.choice(np.int8([1, 2, 8]), N_TRAIN)
+    train = LabelledPairs(known, to_relations(codes), codes, "human")
+    name = case if case in SAMPLERS else "margin"
+    sampler = build_strategy("sampler", compose_config([f"sampler={name}"])["sampler"])
 
     before, start = _peak(), time.perf_counter()
     candidates = Stratified().propose(dataset, categories, np.empty(0, np.int64), seed=0)
@@ -72,6 +78,10 @@ def measure(case: str) -> dict[str, float]:
         candidates.pairs,
         candidates.categories,
         lambda pairs: committee.member_probabilities(PairInputs(items, features, pairs)),
+        items=items,
+        features=lambda pairs: features.compute(items, pairs),
+        train=train,
+        human=np.ones(N_TRAIN, np.bool_),
     )
     selected = sampler.query(pool)
     done = time.perf_counter()

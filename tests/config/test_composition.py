@@ -77,7 +77,9 @@ def test_composing_leaves_nothing_behind() -> None:
 
 class TestErrors:
     def test_an_unknown_option_lists_the_choices(self) -> None:
-        with pytest.raises(ConfigError, match=r"sampler=best(.|\n)*entropy, least_confidence, mar"):
+        with pytest.raises(
+            ConfigError, match=r"sampler=best(.|\n)*entropy, kcenter, least_confidence, mar"
+        ):
             compose_config(["sampler=best"])
 
     def test_an_unknown_key_lists_its_siblings_and_the_likely_one(self) -> None:

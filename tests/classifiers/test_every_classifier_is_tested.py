@@ -25,7 +25,7 @@ def smaller(classifier: Classifier) -> Classifier:
     if isinstance(classifier, BalancedBagging):
         return replace(classifier, n_members=3 * classifier.base.n_members)
     if isinstance(classifier, MLP):
-        return replace(classifier, n_nets=2, max_epochs=30)
+        return replace(classifier, n_nets=2, max_epochs=15, learning_rate=0.01)
     if isinstance(classifier, HGB):
         return replace(classifier, max_iter=30)
     if isinstance(classifier, Mean):

@@ -328,5 +328,6 @@ class Experiment:
                 hint="Use candidates=recorded, which proposes only pairs on record.",
             )
         one = CandidatePairs(np.zeros((1, 2), np.int32), np.zeros(1, np.int32))
+        self.features.compute(self.items, one.pairs)
         self.sampler.query(self.pool(one, number=1))
         return annotation

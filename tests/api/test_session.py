@@ -418,3 +418,8 @@ def test_a_run_writes_the_options_of_its_choices(shop: Path) -> None:
     manifest = json.loads(Path("runs/mine/manifest.json").read_text())
     assert manifest["choices"]["sampler"] == "random"
     assert manifest["seed"] == 3
+
+
+def test_features_without_their_cards_are_found_before_anything_is_made(shop: Path) -> None:
+    with pytest.raises(ConfigError, match="item cards"):
+        karl.experiment(*settings(shop), "features=relations").experiment.check()

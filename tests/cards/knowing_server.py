@@ -69,6 +69,8 @@ def card_of(title: str) -> dict[str, Any]:
         "consumes": [],
         "needs": ["one thing", "another; thing"],
         "goes_with": ["things"],
+        "substitutes": ["thing"],
+        "used_in": [],
     }
 
 

@@ -45,6 +45,8 @@ def test_every_item_gets_its_own_card(knowing: Knowing, tmp_path: Path) -> None:
         "consumes": None,
         "needs": "one thing; another, thing",
         "goes_with": "things",
+        "substitutes": "thing",
+        "used_in": None,
     }
     assert catalogue.table["type"].to_list() == [f"type of {title}" for title in TITLES]
 

@@ -58,8 +58,9 @@ class NetsModel(Model):
         parts = [np.empty((0, N_RELATIONS))]
         with torch.no_grad():
             for start in range(0, len(inputs), _BATCH):
-                batch = inputs.take(slice(start, start + _BATCH))
-                logits = torch.stack([_forward(net, *_seen(batch, net)) for net in exact])
+                # All nets were fitted to the same pairs, and so scale them alike.
+                seen = _seen(inputs.take(slice(start, start + _BATCH)), exact[0])
+                logits = torch.stack([_forward(net, *seen) for net in exact])
                 parts.append(logits.softmax(dim=2).mean(dim=0).cpu().numpy())
         return np.concatenate(parts)[None]
 

@@ -89,8 +89,8 @@ class HGB(Classifier):
     2017, in the implementation of scikit-learn.
     """
 
-    max_iter: int = Field(default=150, ge=1)
-    learning_rate: float = Field(default=0.06, gt=0)
+    max_iter: int = Field(default=80, ge=1)
+    learning_rate: float = Field(default=0.1, gt=0)
     max_leaf_nodes: int = Field(default=12, ge=2)
     min_samples_leaf: int = Field(default=8, ge=1)
     l2_regularization: float = Field(default=1.0, ge=0)

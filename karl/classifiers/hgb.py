@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
 
 # Here and not where it is used: a limit on threads holds for libraries that are loaded by then.
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble._hist_gradient_boosting.predictor import PREDICTOR_RECORD_DTYPE, TreePredictor
 
 from karl.classifiers.base import Classifier, Model, PairInputs, Parameters, TrainingSet
-from karl.classifiers.estimators import load_estimator, save_estimator
+from karl.files import atomic_path
 from karl.labels import N_RELATIONS
 
 if TYPE_CHECKING:
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HGB", "TreesModel"]
 
-_FILE: Final = "hgb.skops"
+_FILE: Final = "trees.safetensors"
 
-# All that a file may make beside what skops trusts by itself: plain numpy arrays in an object.
-_TRUSTED: Final = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+# What a prediction reads of a node; scikit-learn keeps more, which differs between its versions.
+_NODE: Final = (
+    *("value", "feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "is_leaf"),
+)
 
 # Values of a feature that trees tell apart; scikit-learn's 255 suit more pairs than there are.
 _BINS: Final = 64
@@ -38,25 +43,51 @@ class TreesModel(Model):
 
     Parameters
     ----------
-    estimator : HistGradientBoostingClassifier
+    nodes : ndarray of scikit-learn's records, shape (n_nodes,)
+        Of all trees, one after the other.
+    sizes : ndarray of int64, shape (n_trees,)
+        Nodes of each tree; there is a tree of every relation in turn.
+    baseline : ndarray of float64, shape (3,)
+        What trees add to: log-probabilities.
     """
 
-    estimator: HistGradientBoostingClassifier
+    nodes: NDArray[np.void]
+    sizes: NDArray[np.int64]
+    baseline: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, estimator: HistGradientBoostingClassifier) -> TreesModel:
+        """Take the trees of a fitted estimator."""
+        trees = [tree.nodes for iteration in estimator._predictors for tree in iteration]
+        sizes = np.array([len(nodes) for nodes in trees], np.int64)
+        return cls(np.concatenate(trees), sizes, estimator._baseline_prediction.ravel())
 
     def member_probabilities(self, inputs: PairInputs) -> NDArray[np.float64]:
         """Return class probabilities, shape (1, n, 3); see `Model`."""
-        if len(inputs) == 0:  # which scikit-learn refuses
-            return np.empty((1, 0, N_RELATIONS))
-        return np.asarray(self.estimator.predict_proba(inputs.matrix)[None], dtype=np.float64)
+        scores = np.tile(self.baseline[:, None], len(inputs))
+        # In this order, a tree reads columns that are near each other in memory.
+        matrix = np.asfortranarray(inputs.matrix, np.float64)
+        no_categories = np.zeros((0, 8), np.uint32)
+        columns = np.zeros(matrix.shape[1], np.uint32)
+        for number, nodes in enumerate(np.split(self.nodes, np.cumsum(self.sizes)[:-1])):
+            tree = TreePredictor(nodes, no_categories, no_categories)
+            scores[number % N_RELATIONS] += tree.predict(matrix, no_categories, columns, 1)
+        return np.asarray(softmax(scores, axis=0).T[None])
 
     def save(self, folder: Path) -> None:
-        """Write the trees to a .skops file; see `Model`."""
-        save_estimator(folder / _FILE, self.estimator)
+        """Write all nodes to one file of arrays; see `Model`."""
+        arrays = {name: np.ascontiguousarray(self.nodes[name]) for name in _NODE}
+        with atomic_path(folder / _FILE) as temporary:
+            save_file(arrays | {"sizes": self.sizes, "baseline": self.baseline}, temporary)
 
     @classmethod
     def load(cls, folder: Path) -> TreesModel:
         """Read what `save` wrote."""
-        return cls(load_estimator(folder / _FILE, _TRUSTED))
+        arrays = load_file(folder / _FILE)
+        nodes = np.zeros(len(arrays["value"]), PREDICTOR_RECORD_DTYPE)
+        for name in _NODE:
+            nodes[name] = arrays[name]
+        return cls(nodes, arrays["sizes"], arrays["baseline"])
 
 
 @dataclass(frozen=True)
@@ -124,7 +155,7 @@ class HGB(Classifier):
         estimator.fit(
             _coarse(train.inputs.matrix), train.relations, sample_weight=weights / weights.mean()
         )
-        return TreesModel(estimator)
+        return TreesModel.of(estimator)
 
     def load(self, folder: Path) -> TreesModel:
         """Read fitted trees."""

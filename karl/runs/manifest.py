@@ -18,7 +18,7 @@ __all__ = ["Manifest", "StageRecord", "check_version"]
 
 # What computes results.
 _PACKAGES: Final = (
-    *("numpy", "scipy", "scikit-learn", "skops", "optuna", "polars"),
+    *("numpy", "scipy", "scikit-learn", "optuna", "polars"),
     *("hydra-core", "torch", "litellm"),
 )
 # Versions that computed in single precision: their runs can be looked at only.

@@ -90,8 +90,8 @@ def test_linear_members_are_one_file_and_others_a_folder_each(
     assert (type(linear), type(trees)) == (LinearCommittee, Committee)
     assert set(files_in(tmp_path / "linear")) == {"linear.safetensors"}
     assert set(files_in(tmp_path / "trees")) == {
-        "00/hgb.skops",
-        "01/hgb.skops",
+        "00/trees.safetensors",
+        "01/trees.safetensors",
         "committee.json",
     }
 

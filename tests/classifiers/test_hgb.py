@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import pytest
 from classifier_template import ClassifierTemplate, files_in, says
-from skops.io import get_untrusted_types
-from skops.io.exceptions import UntrustedTypesFoundException
+from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from karl.classifiers import TrainingSet, Tuning
 from karl.classifiers import hgb as module
-from karl.classifiers.estimators import load_estimator
-from karl.classifiers.hgb import HGB
+from karl.classifiers.hgb import HGB, TreesModel
 
 
 class TestHGB(ClassifierTemplate):
@@ -24,16 +21,17 @@ class TestHGB(ClassifierTemplate):
     }
 
 
-@pytest.fixture
-def stored(toy: TrainingSet, tmp_path: Path) -> Path:
-    HGB(max_iter=5).fit(toy, {}, 0).save(tmp_path)
-    return tmp_path / "hgb.skops"
-
-
-def test_a_file_needs_every_type_that_is_trusted_and_no_other(stored: Path) -> None:
-    assert set(get_untrusted_types(file=stored)) == set(module._TRUSTED)
-    with pytest.raises(UntrustedTypesFoundException):
-        load_estimator(stored, ())
+def test_probabilities_are_those_of_scikit_learn(toy: TrainingSet, tmp_path: Path) -> None:
+    matrix = toy.inputs.matrix.copy()
+    matrix[::7, 0] = np.nan
+    estimator = HistGradientBoostingClassifier(max_iter=5).fit(matrix, toy.relations)
+    fitted = TreesModel.of(estimator)
+    fitted.save(tmp_path)
+    expected = estimator.predict_proba(matrix)
+    inputs = toy.inputs.take(slice(None))
+    inputs.__dict__["matrix"] = matrix
+    for model in (fitted, HGB().load(tmp_path)):
+        assert np.allclose(model.member_probabilities(inputs)[0], expected, atol=1e-12)
 
 
 def test_the_number_of_threads_does_not_change_a_bit(toy: TrainingSet) -> None:
@@ -53,7 +51,8 @@ def test_the_search_draws_whole_numbers_and_others(toy: TrainingSet) -> None:
 
 def test_numbers_that_were_tuned_are_used_and_the_others_stay(toy: TrainingSet) -> None:
     model = HGB(max_iter=7, max_leaf_nodes=5).fit(toy, {"max_iter": 3}, 0)
-    assert (model.estimator.n_iter_, model.estimator.max_leaf_nodes) == (3, 5)
+    assert len(model.sizes) == 3 * 3
+    assert model.sizes.max() <= 2 * 5 - 1
 
 
 def test_numbers_from_a_file_give_the_same_bytes(toy: TrainingSet, tmp_path: Path) -> None:

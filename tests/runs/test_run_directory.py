@@ -114,7 +114,7 @@ def test_the_manifest_tells_what_a_run_was_made_of(in_one_go: Path) -> None:
     assert manifest["seed"] == 0
     assert manifest["karl"] == __version__
     assert manifest["python"].startswith("3.")
-    assert {"numpy", "scipy", "scikit-learn", "skops", "torch"} <= set(manifest["packages"])
+    assert {"numpy", "scipy", "scikit-learn", "torch"} <= set(manifest["packages"])
     assert manifest["choices"]["llm"] == "replay"
     assert all(len(manifest[f"{what}_sha256"]) == 64 for what in ("config", "data"))
     every_round = product((1, 2, 3), ("select", "label", "train", "evaluate"))

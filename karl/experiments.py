@@ -28,7 +28,7 @@ from karl.errors import ConfigError
 from karl.features import Features, Items
 from karl.files import hash_json
 from karl.labels import N_RELATIONS
-from karl.llm.account import Account
+from karl.llm.budget import Account
 from karl.memo import Memo
 from karl.numerics import one_thread
 from karl.paths import home

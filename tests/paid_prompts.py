@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from karl.files import hash_json
-from karl.llm.question import Prompt, Question
+from karl.llm.prompt import Prompt, Question
 
 __all__ = ["hash_of_all_sent"]
 

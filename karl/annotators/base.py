@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from karl.datasets import Catalogue, Dataset, LabelledPairs, Votes
 from karl.datasets.catalogue import ITEM_ID
-from karl.llm.account import Account
+from karl.llm.budget import Account, Usage
 from karl.llm.estimate import Estimate
-from karl.llm.records import Usage
 
 __all__ = ["Annotation", "Annotator", "Record", "Task", "Usage", "records_of"]
 

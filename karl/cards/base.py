@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from karl.datasets import Catalogue, Dataset
-from karl.llm.account import Account
+from karl.llm.budget import Account
 from karl.llm.estimate import Estimate
 
 __all__ = ["Cards"]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from karl.cards.categories import CategoryList
 from karl.datasets.catalogue import FINE, MAJOR
-from karl.llm.form import Form, find_json
+from karl.llm.prompt import Form, find_json
 
 __all__ = ["CARD_COLUMNS", "LISTS", "TEXTS", "Card", "card_form", "parse_cards"]
 

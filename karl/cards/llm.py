@@ -24,11 +24,11 @@ from karl.datasets import Catalogue, Dataset
 from karl.datasets.catalogue import FINE, ITEM_ID, MAJOR, TITLE
 from karl.datasets.tabular import SUFFIXES
 from karl.errors import ConfigError, KarlError
-from karl.llm.account import Account
 from karl.llm.backend import Backend
+from karl.llm.budget import Account
 from karl.llm.embedded import MODEL_NAME, serve_embedded_model
 from karl.llm.estimate import Estimate
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 from karl.llm.store import VoteStore
 
 __all__ = ["LLMCards"]
@@ -222,7 +222,7 @@ class LLMCards(Backend, Cards):
 
     def _survey_so_far(self, catalogue: Catalogue, account: Account) -> Survey:
         """Return the survey as far as the vote store has its answers."""
-        from karl.llm.requests import question_keys
+        from karl.llm.client import question_keys
 
         prompt, titles = SurveyPrompt(), self._sample(catalogue)
         if not account.store.exists():

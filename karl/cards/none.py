@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from karl.cards.base import Cards
 from karl.datasets import Catalogue, Dataset
-from karl.llm.account import Account
+from karl.llm.budget import Account
 
 __all__ = ["NoCards"]
 

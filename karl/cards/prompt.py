@@ -12,7 +12,7 @@ from karl.cards.card import LISTS, TEXTS, Card, card_form, parse_cards
 from karl.cards.categories import OTHER, CategoryList
 from karl.datasets.catalogue import FINE, MAJOR
 from karl.files import hash_json
-from karl.llm.question import Message, Question, ask_again, chat_of
+from karl.llm.prompt import Message, Question, ask_again, chat_of
 from karl.llm.templates import Template, as_data, check_shown_once, load_template
 
 __all__ = ["FIRST", "CardPrompt", "card_template", "item_content"]

@@ -16,7 +16,7 @@ from karl.datasets import Catalogue, Dataset
 from karl.datasets.catalogue import ITEM_ID, check_ids
 from karl.datasets.tabular import open_table
 from karl.errors import DataError
-from karl.llm.account import Account
+from karl.llm.budget import Account
 
 __all__ = ["RecordedCards", "read_cards"]
 

@@ -20,8 +20,7 @@ from karl.cards.prompt import item_content
 from karl.datasets import Catalogue
 from karl.datasets.catalogue import FINE, MAJOR, TITLE
 from karl.files import hash_json
-from karl.llm.form import find_json, object_of
-from karl.llm.question import Message, Question, ask_again, chat_of
+from karl.llm.prompt import Message, Question, ask_again, chat_of, find_json, object_of
 from karl.llm.templates import Template, load_template
 
 __all__ = [

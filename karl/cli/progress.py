@@ -17,7 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from karl.llm import account
+from karl.llm import budget
 from karl.reports.numbers import score, set_name
 from karl.runs.directory import Run
 from karl.runs.loop import Step, metrics_rows
@@ -66,7 +66,7 @@ class Display:
         self._progress.update(self._task, total=total, place="loading")
         return self
 
-    def watch(self, progress: account.Progress) -> None:
+    def watch(self, progress: budget.Progress) -> None:
         """Show how far the asking of a language model is, or leave the terminal to a person."""
         if progress.typed:
             self._progress.stop()
@@ -122,7 +122,7 @@ class _Asking:
             self._progress.remove_task(self._task)
         self._task, self._shown_at, self._shown = None, 0.0, (-1, "")
 
-    def show(self, asked: account.Progress) -> None:
+    def show(self, asked: budget.Progress) -> None:
         """Draw, or print, where it is time to."""
         now = time.monotonic()
         if self._shown_at == 0.0 or asked.calls == 0:
@@ -144,7 +144,7 @@ class _Asking:
         else:
             self._console.print(f"{place}  {facts}", highlight=False)
 
-    def _facts(self, asked: account.Progress, now: float) -> str:
+    def _facts(self, asked: budget.Progress, now: float) -> str:
         seconds = now - self._began
         rate = (asked.done - self._done_before) / seconds if seconds > 0 else 0.0
         facts = [f"{asked.calls:,} calls", f"USD {asked.spent_usd:.4f}"]

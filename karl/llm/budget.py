@@ -1,27 +1,137 @@
-"""The hard limits of a budget: the most that a call can take is reserved before it is sent."""
+"""What asking may take: whose account pays, its hard limits, and the provider's rate limits."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
+
+from aiolimiter import AsyncLimiter
 
 from karl.config.settings import Budget
 from karl.errors import BudgetExhausted
-from karl.llm.question import Message, Question
-from karl.llm.records import Usage
+from karl.llm.prompt import Message, Question
 
-__all__ = ["Spending", "TokenBound"]
+__all__ = ["Account", "Limits", "Progress", "Spending", "TokenBound", "Usage", "Watch", "silent"]
 
+_COST_DIGITS: Final = 9
 # Sums of floats that are meant to be equal.
 _TOLERANCE_USD: Final = 1e-9
 # Chat templates put a few tokens around every message, prompts around every question.
 _AROUND: Final = 32
+_MINUTE_S: Final = 60.0
+# Tokens may come in bursts of this long, requests evenly: no minute exceeds its limit by much.
+_BURST_S: Final = 6.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What calls took, or may take: spent, reserved, or used by some answers.
+
+    Parameters
+    ----------
+    calls : int
+        Requests; a vote of a simulated annotator is one.
+    tokens_in, tokens_out : int
+        Tokens of the prompts and of the answers.
+    cost_usd : float
+        US dollars.
+    """
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            self.cost_usd + other.cost_usd,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        return self + Usage(-other.calls, -other.tokens_in, -other.tokens_out, -other.cost_usd)
+
+    def rounded(self) -> Usage:
+        """Return the same without the last bits, in which sums differ by their order."""
+        return replace(self, cost_usd=round(self.cost_usd, _COST_DIGITS))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of prompts and answers together."""
+        return self.tokens_in + self.tokens_out
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the asking is.
+
+    Parameters
+    ----------
+    what : str
+        What is asked for: "votes", "cards", …
+    done, total : int
+        Answers that are there, and wanted.
+    calls : int
+        Requests answered since the asking began.
+    spent_usd : float
+        Spent on the account so far, in all.
+    note : str
+        What the asking waits for, if it does: a rate limit, a provider that is down.
+    typed : bool
+        Whether a person types the answers: the terminal is theirs until the
+        stage ends or something else is asked.
+    """
+
+    what: str
+    done: int
+    total: int
+    calls: int = 0
+    spent_usd: float = 0.0
+    note: str = ""
+    typed: bool = False
+
+
+Watch = Callable[[Progress], None]
+"""Is told of every step; must be quick."""
+
+
+def silent(_: Progress) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who asks, out of which budget, and where answers are kept.
+
+    Parameters
+    ----------
+    name : str
+        The run that pays; what it spent is remembered under this name.
+    store : Path
+        The vote store's file.
+    budget : Budget
+        Hard limits on dollars, calls and tokens of the run.
+    watch : Watch
+        Told of progress.
+    """
+
+    name: str
+    store: Path
+    budget: Budget = field(default_factory=Budget)
+    watch: Watch = silent
 
 
 class Spending:
-    """What an account has spent and reserved, so that no concurrency can overshoot."""
+    """What an account has spent and reserved, so that no concurrency can overshoot.
+
+    The most that a call can take is reserved before it is sent.
+    """
 
     def __init__(self, budget: Budget, spent: Usage) -> None:
         self.budget = budget
@@ -59,8 +169,7 @@ class Spending:
 
     def _exceeded(self, most: Usage) -> str | None:
         """Return which limit a further call could break."""
-        after = self.spent + self._reserved + most
-        limits = self.budget
+        after, limits = self.spent + self._reserved + most, self.budget
         if limits.calls is not None and after.calls > limits.calls:
             return f"the budget of {limits.calls:,} calls (budget.calls) is used up"
         if limits.tokens is not None and after.tokens > limits.tokens:
@@ -112,3 +221,36 @@ class TokenBound:
 
 def _bytes(text: str) -> int:
     return len(text.encode())
+
+
+class Limits:
+    """Requests and tokens per minute, kept by waiting, and pauses that the provider asks for.
+
+    None is no limit.
+    """
+
+    def __init__(self, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        self._requests = self._tokens = None
+        if requests_per_minute is not None:
+            self._requests = AsyncLimiter(1, _MINUTE_S / requests_per_minute)
+        if tokens_per_minute is not None:
+            self._tokens = AsyncLimiter(tokens_per_minute * _BURST_S / _MINUTE_S, _BURST_S)
+        self._resume_at = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for some seconds."""
+        self._resume_at = max(self._resume_at, asyncio.get_running_loop().time() + seconds)
+
+    async def admit(self, tokens: int) -> None:
+        """Wait until a request of so many tokens may be sent."""
+        if self._requests is not None:
+            await self._requests.acquire()
+        if self._tokens is not None:
+            # A request larger than a burst takes all of it.
+            await self._tokens.acquire(min(tokens, self._tokens.max_rate))
+        await self.resumed()
+
+    async def resumed(self) -> None:
+        """Wait for the end of a pause."""
+        while (left := self._resume_at - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(left)

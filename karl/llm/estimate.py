@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from karl.llm.account import Account
 from karl.llm.backend import Backend
-from karl.llm.budget import TokenBound
-from karl.llm.question import Message, Prompt, Question
-from karl.llm.records import Experience
-from karl.llm.requests import Request, missing_requests, question_keys
-from karl.llm.store import VoteStore
+from karl.llm.budget import Account, TokenBound, Usage
+from karl.llm.prompt import Message, Prompt, Question
+from karl.llm.store import Experience, VoteStore
+
+if TYPE_CHECKING:
+    from karl.llm.sender import Request
 
 __all__ = ["Estimate", "estimate"]
 
@@ -97,49 +97,41 @@ def estimate(
         If the price of the model is not known.
     """
     # Imported here as litellm takes seconds, and most who add estimates up make none.
+    from karl.llm.client import missing_requests, question_keys, unanswered
     from karl.llm.provider import Provider
 
     provider = Provider(backend)
+    prices = provider.prices
     wanted = question_keys(backend, prompt, questions, votes)
-    keys = [key for of_question in wanted.values() for key in of_question]
-    experience: Experience | None = None
-    found = {}
+    experience, found = None, {}
     if account.store.exists():
         with VoteStore(account.store) as store:
-            found = {} if anew else store.find(keys)
+            if not anew:
+                found = store.find(key for keys in wanted.values() for key in keys)
             experience = store.experience(backend.name, prompt.version)
-    left = {
-        question: tuple(key for key in of_question if key not in found or not found[key].final)
-        for question, of_question in wanted.items()
-    }
-    left = {question: of_question for question, of_question in left.items() if of_question}
+    left = unanswered(wanted, found)
+    choices = provider.choices
     requests = list(
-        missing_requests(prompt, left, found, choices=provider.choices, per_request=per_request)
+        missing_requests(backend, prompt, left, found, choices=choices, per_request=per_request)
     )
-    longest = backend.max_tokens or prompt.max_tokens
-    most_out = sum(longest * len(request.questions) * request.n_choices for request in requests)
+    most = sum((request.most(TokenBound(), prices) for request in requests), Usage())
     tokens_in = _tokens_in(provider.count_tokens, requests, experience)
     if experience is None:
-        tokens_out, latency = _ASSUMED_SHARE_OF_LONGEST * most_out, _ASSUMED_LATENCY_S
+        tokens_out, latency = _ASSUMED_SHARE_OF_LONGEST * most.tokens_out, _ASSUMED_LATENCY_S
     else:
         n_answers = sum(len(request.all_keys) for request in requests)
         tokens_out = experience.used.tokens_out / experience.answers * n_answers
         latency = experience.latency_s
-    bound = TokenBound()
-    most_in = sum(
-        bound.most(request.messages, prompt.schema(len(request.questions)), request.questions)
-        for request in requests
-    )
-    prices = provider.prices
+    n_wanted, n_left = (sum(map(len, keys_of.values())) for keys_of in (wanted, left))
     return Estimate(
         what=f"{prompt.kind}s",
-        answers=len(keys),
-        stored=len(keys) - sum(map(len, left.values())),
+        answers=n_wanted,
+        stored=n_wanted - n_left,
         calls=len(requests),
         tokens_in=round(tokens_in),
         tokens_out=round(tokens_out),
         cost_usd=prices.cost(round(tokens_in), round(tokens_out)),
-        most_usd=prices.cost(most_in, most_out),
+        most_usd=prices.cost(most.tokens_in, most.tokens_out),
         seconds=_seconds(backend, len(requests), tokens_in + tokens_out, latency),
         measured=experience is not None,
     )

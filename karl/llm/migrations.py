@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
-__all__ = ["VERSION", "CannotMigrate", "migrate"]
+from karl.errors import KarlError
 
-
-class CannotMigrate(Exception):
-    """A store is not for this version of karl: why, and what to do."""
-
-    def __init__(self, why: str, hint: str) -> None:
-        super().__init__(why)
-        self.hint = hint
+__all__ = ["VERSION", "migrate"]
 
 
 def migrate(database: sqlite3.Connection) -> None:
@@ -23,11 +16,12 @@ def migrate(database: sqlite3.Connection) -> None:
 
     Raises
     ------
-    CannotMigrate
+    KarlError
+        If the store is not for this version of karl: why, and what to do.
     """
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
-        raise CannotMigrate(
+        raise KarlError(
             f"its format is {version}, this karl knows {VERSION} and earlier ones",
             hint="A newer karl made it: use that one.",
         )
@@ -36,12 +30,6 @@ def migrate(database: sqlite3.Connection) -> None:
     for step in _STEPS[version:]:
         step(database)
     database.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _execute(statements: Sequence[str], database: sqlite3.Connection) -> None:
-    # Not by `executescript`, which would end the transaction.
-    for statement in statements:
-        database.execute(statement)
 
 
 _TABLES: Final = (
@@ -96,6 +84,12 @@ _TABLES: Final = (
 )
 
 
+def _make_tables(database: sqlite3.Connection) -> None:
+    # Not by `executescript`, which would end the transaction.
+    for statement in _TABLES:
+        database.execute(statement)
+
+
 def _drop_batches(database: sqlite3.Connection) -> None:
     """Drop the tables by which karl 0.1.0 sent requests in batches, if no batch is open."""
     query = "SELECT count(*) FROM sqlite_master WHERE name = 'calls_in_batches'"
@@ -106,7 +100,7 @@ def _drop_batches(database: sqlite3.Connection) -> None:
     ).fetchall()
     if held:
         of_runs = ", ".join(f"{n} of the run '{account}'" for account, n in held)
-        raise CannotMigrate(
+        raise KarlError(
             f"{sum(n for _, n in held)} requests are in batches at the provider ({of_runs}), and "
             "this karl knows no batches",
             hint="karl 0.1.0, running the same command again, collects their answers.",
@@ -118,9 +112,6 @@ def _drop_batches(database: sqlite3.Connection) -> None:
 
 
 # From each version to the next one.
-_STEPS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (
-    partial(_execute, _TABLES),
-    _drop_batches,
-)
+_STEPS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_make_tables, _drop_batches)
 VERSION: Final = len(_STEPS)
 """Of the stores that this karl writes; PRAGMA user_version tells it."""

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from karl.errors import ConfigError, KarlError
 from karl.llm.backend import Backend
-from karl.llm.question import Message
+from karl.llm.prompt import Message
 from karl.llm.redact import redact, redactor
 
 __all__ = ["Completion", "Prices", "Provider", "Refused", "Transient", "Unanswerable"]

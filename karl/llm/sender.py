@@ -6,23 +6,20 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from karl.errors import KarlError
-from karl.llm.account import Account
 from karl.llm.backend import Backend
-from karl.llm.budget import Spending, TokenBound
-from karl.llm.limits import Limits
-from karl.llm.provider import Provider, Refused, Transient, Unanswerable
-from karl.llm.question import Prompt
-from karl.llm.records import Call, NewAnswer, Outcome, Usage
-from karl.llm.requests import Request, read_answers, read_refusal
+from karl.llm.budget import Account, Limits, Spending, TokenBound, Usage
+from karl.llm.prompt import Message, Prompt, Question
+from karl.llm.provider import Prices, Provider, Refused, Transient, Unanswerable
 from karl.llm.stop import Stop
-from karl.llm.store import VoteStore
+from karl.llm.store import Call, Key, NewAnswer, Outcome, VoteStore
 
-__all__ = ["Sender"]
+__all__ = ["Request", "Sender"]
 
 # Before each further attempt: an outage of most of a minute is survived.
 _PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -35,6 +32,73 @@ _LOOK_AGAIN_S: Final = 0.25
 
 T = TypeVar("T")
 _Write = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Some votes on one question, or on each of several, that are asked for together.
+
+    Parameters
+    ----------
+    keys : tuple of tuple of Key
+        For every question the votes that are wanted: one for each choice.
+    max_tokens : int
+        Tokens of a choice at most.
+    repairs : bool
+        Whether it asks again after an invalid answer.
+    """
+
+    prompt: Prompt
+    questions: tuple[Question, ...]
+    keys: tuple[tuple[Key, ...], ...]
+    messages: list[Message]
+    max_tokens: int
+    repairs: bool = False
+
+    @property
+    def n_choices(self) -> int:
+        """Answers to each question that the request asks for."""
+        return len(self.keys[0])
+
+    @property
+    def all_keys(self) -> tuple[Key, ...]:
+        """Everything that it is to bring."""
+        return tuple(key for keys in self.keys for key in keys)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of a choice."""
+        return self.prompt.schema(len(self.questions))
+
+    def most(self, bound: TokenBound, prices: Prices) -> Usage:
+        """Return what the request takes at most."""
+        usual = not self.repairs
+        tokens_in = bound.most(self.messages, self.schema, self.questions, usual=usual)
+        tokens_out = self.max_tokens * self.n_choices
+        return Usage(1, tokens_in, tokens_out, prices.cost(tokens_in, tokens_out))
+
+    def read(self, texts: Sequence[str]) -> list[NewAnswer]:
+        """Turn choices into answers: the k-th is the k-th vote on every question."""
+        answers = []
+        for choice, text in enumerate(texts[: self.n_choices]):
+            values = self.prompt.parse(text, len(self.questions))
+            for question, keys, value in zip(self.questions, self.keys, values, strict=True):
+                key = keys[choice]
+                answers.append(NewAnswer(key, question.items, value, text, self.repairs))
+        return answers
+
+    def refused(self, message: str) -> list[NewAnswer]:
+        """Turn a refusal to answer the prompt into answers.
+
+        It is the last word on a question, which would be refused again. Of several
+        nobody knows which one it was: each is asked once more, by itself.
+        """
+        final = len(self.questions) == 1
+        return [
+            NewAnswer(key, question.items, None, message if final else "", final)
+            for question, keys in zip(self.questions, self.keys, strict=True)
+            for key in keys
+        ]
 
 
 class Sender:
@@ -117,11 +181,12 @@ class Sender:
 
     async def _attempt(self, request: Request) -> list[NewAnswer]:
         """Send a request once and write down what came of it."""
-        most = self._most(request)
+        most = request.most(self._bound, self._prices)
         call = await self._claim(request, most)
         if call is None:
             return []
-        outcome = Outcome(call, "failed", Usage(), message="not sent")
+        failed = Outcome(call, "failed", Usage())
+        outcome = replace(failed, message="not sent")
         answers: list[NewAnswer] = []
         try:
             async with self._slot():
@@ -129,11 +194,11 @@ class Sender:
                 try:
                     outcome, answers = await self._exchange(call, request)
                 except Transient as error:
-                    outcome = _failure(call, most, error)
+                    outcome = replace(outcome if error.unsure else failed, message=str(error))
                     self._note(error)
                     raise
                 except Refused as error:
-                    outcome = Outcome(call, "failed", Usage(), message=error.message)
+                    outcome = replace(failed, message=error.message)
                     raise
         finally:
             self.n_answered += outcome.state == "answered"
@@ -185,42 +250,26 @@ class Sender:
 
     async def _exchange(self, call: int, request: Request) -> tuple[Outcome, list[NewAnswer]]:
         """Send a request and read its answer."""
-        prompt, model = self._prompt, self._backend.name
-        schema, longest = prompt.schema(len(request.questions)), self._longest(request)
         start = time.monotonic()
         try:
             completion = await self._provider.complete(
-                request.messages, schema, request.n_choices, longest
+                request.messages, request.schema, request.n_choices, request.max_tokens
             )
         except Unanswerable as error:
             self._is_well()
             self.troubles["prompt refused for its content"] += 1
-            message = str(error)
-            answers = read_refusal(prompt, model, request, message)
-            return Outcome(call, "answered", Usage(1), message=message), answers
+            refusal = Outcome(call, "answered", Usage(1), message=str(error))
+            return refusal, request.refused(str(error))
         seconds = time.monotonic() - start
         self._is_well()
         if len(completion.texts) < request.n_choices:
             self.choices = False
         self._bound.saw(completion.tokens_in)
-        answers = read_answers(prompt, model, request, completion.texts)
+        answers = request.read(completion.texts)
         self.troubles["invalid answer"] += sum(answer.value is None for answer in answers)
         cost = self._prices.cost(completion.tokens_in, completion.tokens_out)
         used = Usage(1, completion.tokens_in, completion.tokens_out, cost)
         return Outcome(call, "answered", used, seconds), answers
-
-    def _most(self, request: Request) -> Usage:
-        """Return what a request takes at most."""
-        schema = self._prompt.schema(len(request.questions))
-        tokens_in = self._bound.most(
-            request.messages, schema, request.questions, usual=not request.repairs
-        )
-        tokens_out = self._longest(request) * request.n_choices
-        return Usage(1, tokens_in, tokens_out, self._prices.cost(tokens_in, tokens_out))
-
-    def _longest(self, request: Request) -> int:
-        """Return how many tokens one choice has at most."""
-        return len(request.questions) * (self._backend.max_tokens or self._prompt.max_tokens)
 
     def _note(self, error: Transient) -> None:
         """Take note of a failure for the moment."""
@@ -265,12 +314,6 @@ class Sender:
                 f"{self._backend.retries + 1} attempts each, the last with: {error}",
                 hint="All answers are kept. Run the same command later to go on.",
             ) from error
-
-
-def _failure(call: int, most: Usage, error: Transient) -> Outcome:
-    if error.unsure:
-        return Outcome(call, "lost", most, message=str(error))
-    return Outcome(call, "failed", Usage(), message=str(error))
 
 
 class _Writer:

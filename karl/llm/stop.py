@@ -47,8 +47,7 @@ class Stop:
         """Mark a wait that is given up on a stop, by `Stopped`."""
         if self.reason is not None:
             raise Stopped
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  only coroutines wait
+        task = _this_task()
         self._waiting.add(task)
         try:
             yield
@@ -64,9 +63,9 @@ class Stop:
         with self.waiting():
             await asyncio.sleep(seconds)
 
-    def watch_over(self, task: asyncio.Task[Any]) -> None:
-        """Let a second interruption cancel a task of the running loop."""
-        self._running = asyncio.get_running_loop(), task
+    def watch_over(self) -> None:
+        """Let a second interruption cancel the running task."""
+        self._running = asyncio.get_running_loop(), _this_task()
 
     @contextmanager
     def on_signals(self, tell: Callable[[str], None]) -> Iterator[None]:
@@ -119,6 +118,12 @@ class Stop:
             return
         with contextlib.suppress(RuntimeError):  # it is closed: there is nothing left to stop
             self._running[0].call_soon_threadsafe(do)
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  only coroutines ask
+    return task
 
 
 def _interrupted(hearing: socket.socket) -> bool:

@@ -12,31 +12,113 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 from filelock import FileLock, Timeout
 
 from karl.errors import KarlError, UsageError
-from karl.llm.migrations import CannotMigrate, migrate
-from karl.llm.records import (
-    Call,
-    Claim,
-    Experience,
-    Key,
-    NewAnswer,
-    Outcome,
-    Stored,
-    Usage,
-)
+from karl.llm.budget import Usage
+from karl.llm.migrations import migrate
 
-__all__ = ["VoteStore"]
+__all__ = ["Answer", "Call", "Claim", "Experience", "Key", "NewAnswer", "Outcome", "VoteStore"]
 
 _PATIENCE_S: Final = 120.0
 _RESTORE: Final = "Restore it from a backup, or move it away to start an empty one."
 # Another process may hold an account for a moment to look whether its owner is alive.
 _MOMENT_S: Final = 1.0
+
+Key = tuple[str, int]
+"""Hash of a question and the number of the vote on it, from 0."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that is about to be sent: who pays, for what, and what it takes at most.
+
+    `prompt` is its version, a hash; `keys` are the answers it is to bring.
+    """
+
+    account: str
+    kind: str
+    model: str
+    prompt: str
+    keys: tuple[Key, ...] = ()
+    most: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Number of a call if it may be sent; else what is answered, and what another process asks."""
+
+    call: int | None
+    answered: tuple[Key, ...] = ()
+    busy: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call ended; `used` is what it is taken to have cost.
+
+    A lost call may have been answered, and billed, without the answer having
+    arrived: it counts with the most that it can have cost.
+    """
+
+    call: int
+    state: Literal["answered", "failed", "lost"]
+    used: Usage
+    latency_s: float | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class NewAnswer:
+    """An answer as it is written down, about some items; `value` None is an invalid one."""
+
+    key: Key
+    items: tuple[str, ...]
+    value: Any
+    raw: str
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer as it is read back.
+
+    Parameters
+    ----------
+    value : JSON value
+        What was read from it; None if it is invalid.
+    raw : str
+        The answer as it came.
+    call : int
+        The request that brought it; its number in the vote store.
+    repaired : bool
+        Whether it came from the second and last attempt.
+    """
+
+    value: Any
+    raw: str
+    call: int
+    repaired: bool
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more is to be asked."""
+        return self.value is not None or self.repaired
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What the calls took in which a prompt was answered: in all, and seconds on average."""
+
+    used: Usage
+    answers: int
+    questions: int
+    latency_s: float
 
 
 class VoteStore:
@@ -60,11 +142,11 @@ class VoteStore:
                 self._db.execute("PRAGMA synchronous = FULL")
                 with self.transaction():
                     migrate(self._db)
-        except (sqlite3.Error, OSError, CannotMigrate) as error:
-            raise KarlError(
-                f"{path} cannot be used as a vote store: {error}",
-                hint=error.hint if isinstance(error, CannotMigrate) else _RESTORE,
-            ) from error
+        except (sqlite3.Error, OSError, KarlError) as error:
+            why, hint = (
+                (error.message, error.hint) if isinstance(error, KarlError) else (error, _RESTORE)
+            )
+            raise KarlError(f"{path} cannot be used as a vote store: {why}", hint=hint) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -78,11 +160,10 @@ class VoteStore:
         if isinstance(error, sqlite3.Error):
             # Errors of the machine have a class of their own; a damaged file has none.
             damaged = type(error) is sqlite3.DatabaseError
+            room = "Make room on the disk, then run the same command to go on."
             raise KarlError(
                 f"{self.path} cannot be {'read' if damaged else 'written'}: {error}",
-                hint=_RESTORE
-                if damaged
-                else "Make room on the disk, then run the same command to go on.",
+                hint=_RESTORE if damaged else room,
             ) from error
 
     @contextmanager
@@ -122,21 +203,22 @@ class VoteStore:
                 hint="Wait for it, or choose another --name.",
             ) from error
 
-    def find(self, keys: Iterable[Key]) -> dict[Key, Stored]:
+    def find(self, keys: Iterable[Key]) -> dict[Key, Answer]:
         """Return the latest answer to each of some questions, where there is one."""
+        return dict(self._answers(keys))
+
+    def _answers(self, keys: Iterable[Key]) -> Iterator[tuple[Key, Answer]]:
+        """Give all answers to some questions, the earlier ones first."""
         wanted = set(keys)
         rows = self._db.execute(
             "SELECT question, vote, value, raw, call, repaired FROM answers "
             "WHERE question IN (SELECT value FROM json_each(?)) ORDER BY id",
             (_as_list({question for question, _ in wanted}),),
         )
-        return {
-            (question, vote): Stored(
-                None if value is None else json.loads(value), raw, call, bool(repaired)
-            )
-            for question, vote, value, raw, call, repaired in rows
-            if (question, vote) in wanted
-        }
+        for question, vote, value, raw, call, repaired in rows:
+            if (question, vote) in wanted:
+                read = None if value is None else json.loads(value)
+                yield (question, vote), Answer(read, raw, call, bool(repaired))
 
     def claim(self, call: Call) -> Claim:
         """Write a call down before it is sent, inside a transaction.
@@ -192,21 +274,20 @@ class VoteStore:
         value = None if answer.value is None else json.dumps(answer.value, ensure_ascii=False)
         self._db.execute(
             "INSERT INTO answers (question, vote, repaired, kind, item_1, item_2, model, prompt, "
-            "value, raw, call) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "value, raw, call) SELECT ?, ?, ?, kind, ?, ?, model, prompt, ?, ?, id "
+            "FROM calls WHERE id = ?",
             (
-                *(*answer.key, answer.repaired, answer.kind, first, second),
-                *(answer.model, answer.prompt, _whole(value), _whole(answer.raw), call),
+                *(*answer.key, answer.repaired, first, second),
+                *(_whole(value), _whole(answer.raw), call),
             ),
         )
 
-    def record(self, answer: NewAnswer, account: str, seconds: float | None = None) -> None:
+    def record(self, call: Call, answer: NewAnswer, seconds: float | None = None) -> None:
         """Write down an answer that cost nothing, such as a typed one, inside a transaction.
 
         It takes the place of an earlier one.
         """
-        number = self._add_call(
-            Call(account, answer.kind, answer.model, answer.prompt, (), Usage())
-        )
+        number = self._add_call(call)
         self.settle(Outcome(number, "answered", Usage(), seconds))
         self.add(answer, number)
 
@@ -227,13 +308,7 @@ class VoteStore:
 
     def used(self, keys: Iterable[Key]) -> Usage:
         """Return what the answers to some questions took, invalid ones included, whoever paid."""
-        wanted = set(keys)
-        rows = self._db.execute(
-            "SELECT question, vote, call FROM answers "
-            "WHERE question IN (SELECT value FROM json_each(?))",
-            (_as_list({question for question, _ in wanted}),),
-        )
-        calls = {call for question, vote, call in rows if (question, vote) in wanted}
+        calls = {answer.call for _, answer in self._answers(keys)}
         return self._sum(
             "SELECT count(*), total(tokens_in), total(tokens_out), total(cost_usd) "
             "FROM outcomes WHERE call IN (SELECT value FROM json_each(?))",

@@ -24,7 +24,7 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from karl.errors import ConfigError
-from karl.llm.question import Prompt, Question
+from karl.llm.prompt import Prompt, Question
 
 __all__ = ["MAX_CHARS", "Template", "as_data", "check_shown_once", "load_template"]
 

@@ -22,7 +22,7 @@ from karl.datasets import Dataset
 from karl.errors import ConfigError, UsageError
 from karl.experiments import Experiment
 from karl.files import hash_file, write_text
-from karl.llm.account import Account, Watch, silent
+from karl.llm.budget import Account, Watch, silent
 from karl.memo import Memo
 from karl.numerics import Machine
 from karl.runs.changes import changed, fixed_hash, is_changeable

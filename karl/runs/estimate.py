@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from karl.cards import Cards
 from karl.datasets import Catalogue, Dataset, LabelledPairs
 from karl.experiments import Experiment
-from karl.llm.account import Account
+from karl.llm.budget import Account
 from karl.llm.estimate import Estimate
 from karl.runs.directory import Run
 from karl.samplers import PastRound

@@ -15,7 +15,7 @@ from karl.errors import DataError, UsageError
 from karl.evaluation.quality import assess
 from karl.experiments import Experiment
 from karl.files import hash_json
-from karl.llm.account import Watch
+from karl.llm.budget import Watch
 from karl.runs.directory import Run, make_experiment
 from karl.stages.kinds import MEASURED_VOTES, QUALITY, SEED_ROUND
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from karl.config.compose import compose_config
 from karl.errors import UsageError
-from karl.llm.account import Watch, silent
+from karl.llm.budget import Watch, silent
 from karl.runs.changes import default_name, may_change
 from karl.runs.directory import CONFIG_FILE, Run
 

@@ -28,7 +28,7 @@ from karl.annotators import Task
 from karl.annotators.llm import LLM
 from karl.datasets import Dataset, LabelledPairs
 from karl.demo.source import Demo
-from karl.llm.account import Account
+from karl.llm.budget import Account
 from karl.llm.provider import Provider, litellm
 
 SERVER = Path(__file__).parents[2] / "tests" / "llm" / "loopback_server.py"

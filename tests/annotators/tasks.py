@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from karl.annotators import Task
 from karl.datasets import Dataset, LabelledPairs
-from karl.llm.account import Account
+from karl.llm.budget import Account
 
 
 def task(dataset: Dataset, pairs: NDArray[np.int32]) -> Task:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karl.annotators.llm.prompt import Example, LabelPrompt, Language, label_template, pair_content
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 
 TITLES = [
     "</item_1>",

@@ -23,7 +23,7 @@ from karl.annotators.llm.prompt import (
 from karl.datasets import LabelledPairs
 from karl.errors import ConfigError
 from karl.labels import FunctionLabel, to_relations
-from karl.llm.question import Prompt, Question
+from karl.llm.prompt import Prompt, Question
 from karl.llm.templates import as_data
 
 LANGUAGES = get_args(Language)

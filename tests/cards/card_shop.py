@@ -11,7 +11,7 @@ import polars as pl
 from karl.cards.llm import LLMCards
 from karl.config.settings import Budget
 from karl.datasets import Catalogue, Dataset
-from karl.llm.account import Account
+from karl.llm.budget import Account
 
 TITLES = [f"{colour} {thing}" for thing in ("pen", "mug", "tape") for colour in ("red", "blue")]
 OWN = {"major_category": ["office"] * 6, "fine_category": ["pens", "mugs", "tapes"] * 2}

@@ -11,7 +11,7 @@ from karl.cards.card import parse_cards
 from karl.cards.categories import CategoryList
 from karl.cards.prompt import CardPrompt, card_template, item_content
 from karl.cards.survey import parse_additions
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 
 LIST = CategoryList.of([("desk", "pens"), ("desk", "ring notebooks"), ("home", "mugs")])
 

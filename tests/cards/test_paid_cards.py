@@ -8,7 +8,7 @@ from paid_prompts import hash_of_all_sent
 from karl.cards.categories import CategoryList
 from karl.cards.prompt import FIRST, CardPrompt, card_template, item_content
 from karl.cards.survey import SurveyPrompt, survey_content
-from karl.llm.question import Prompt
+from karl.llm.prompt import Prompt
 
 SHORT = CategoryList.of([("desk", "pens"), ("desk", "ring notebooks"), ("<home>", "mugs")])
 LONG = SHORT.grown_by((f"major {n % 9}", f"kind {n}") for n in range(300))

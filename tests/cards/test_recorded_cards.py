@@ -16,7 +16,7 @@ from karl.datasets.dataset import Dataset
 from karl.datasets.tables import Tables
 from karl.demo.source import Demo
 from karl.errors import DataError
-from karl.llm.account import Account
+from karl.llm.budget import Account
 
 CARDS = [
     {"item_id": "A4", "fine_category": "gel pens", "type": "gel pen"},

@@ -19,10 +19,10 @@ from llm.small_prompt import SmallPrompt
 
 from karl.config.settings import Budget
 from karl.llm import sender
-from karl.llm.account import Account, Progress
 from karl.llm.backend import Backend
+from karl.llm.budget import Account, Progress
 from karl.llm.client import Answers, ask
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 from karl.llm.store import VoteStore
 
 PROMPT = SmallPrompt()

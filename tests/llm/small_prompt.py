@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from karl.llm.question import Message, Question
+from karl.llm.prompt import Message, Question
 
 LABEL = {"type": "integer", "enum": list(range(1, 10))}
 SYSTEM = "Say how the two items relate, with a label from 1 to 9, as JSON."

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from karl.llm import migrations
-from karl.llm.records import Call, Key, NewAnswer, Outcome, Usage
-from karl.llm.store import VoteStore
+from karl.llm.budget import Usage
+from karl.llm.store import Call, Key, NewAnswer, Outcome, VoteStore
 
 DIED = 7
 MOST = Usage(1, 100, 10, 0.5)
@@ -22,7 +22,7 @@ def call(*keys: Key, account: str = "run", prompt: str = "p") -> Call:
 
 def answer(key: Key, value: Any, *, repaired: bool = False) -> NewAnswer:
     raw = f'{{"label": {value}}}'
-    return NewAnswer(key, "label", ("a", "b"), "m", "p", value, raw, repaired)
+    return NewAnswer(key, ("a", "b"), value, raw, repaired)
 
 
 def claim(store: VoteStore, *keys: Key, account: str = "run", prompt: str = "p") -> int:

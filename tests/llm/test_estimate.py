@@ -10,7 +10,7 @@ from llm.loopback import Loopback
 from karl.errors import BudgetExhausted, ConfigError
 from karl.llm.client import ask
 from karl.llm.estimate import Estimate, estimate
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 
 ASKED = questions(20)
 

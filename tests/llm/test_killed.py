@@ -29,9 +29,8 @@ from llm.asking import (
 )
 from llm.loopback import Loopback
 
-from karl.llm.client import ask
-from karl.llm.question import Question
-from karl.llm.requests import question_keys
+from karl.llm.client import ask, question_keys
+from karl.llm.prompt import Question
 from karl.llm.store import VoteStore
 
 ASKED = questions(120)

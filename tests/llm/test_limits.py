@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llm.virtual_time import now, run
 
-from karl.llm.limits import Limits
+from karl.llm.budget import Limits
 
 MINUTE = 60.0
 

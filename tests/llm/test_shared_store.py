@@ -22,7 +22,7 @@ from llm.asking import (
 from llm.loopback import Loopback
 
 from karl.llm.client import ask
-from karl.llm.question import Question
+from karl.llm.prompt import Question
 
 EVERYTHING = questions(90)
 # Each process asks some that the other does not; they meet in the middle.

@@ -23,9 +23,8 @@ from llm.loopback import Loopback
 
 from karl.config.settings import Budget
 from karl.errors import BudgetExhausted
-from karl.llm.budget import Spending
+from karl.llm.budget import Spending, Usage
 from karl.llm.client import ask
-from karl.llm.records import Usage
 
 ASKED = questions(40)
 TOLERANCE_USD = 1e-8

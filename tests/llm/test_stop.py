@@ -43,7 +43,7 @@ async def stubbornly():
 
 
 async def ask(how):
-    stop.watch_over(asyncio.current_task())
+    stop.watch_over()
     if how != "in_c_code":
         asyncio.get_running_loop().call_later(0.1, lambda: print("asking", flush=True))
     await globals()[how]()

@@ -19,9 +19,9 @@ from karl.annotators import Task
 from karl.annotators.llm import LLM
 from karl.datasets import Catalogue, Dataset, LabelledPairs
 from karl.errors import BudgetExhausted, KarlError
+from karl.llm.budget import Usage
 from karl.llm.client import ask
 from karl.llm.migrations import VERSION
-from karl.llm.records import Usage
 from karl.llm.store import VoteStore
 
 MADE = Path(__file__).with_name("made_by_0_1_0") / "votes.sqlite.gz"

@@ -9,8 +9,8 @@ from llm.asking import PROMPT, backend
 from llm.small_prompt import LABEL
 
 from karl.llm.budget import TokenBound
+from karl.llm.prompt import Message, Question
 from karl.llm.provider import Provider
-from karl.llm.question import Message, Question
 
 # What shop items are called, and what tokenizers need many tokens for.
 texts = st.one_of(

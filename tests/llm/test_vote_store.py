@@ -29,9 +29,9 @@ from llm.store_rows import (
 )
 
 from karl.errors import KarlError, UsageError
+from karl.llm.budget import Usage
 from karl.llm.client import ask
-from karl.llm.records import Experience, Stored, Usage
-from karl.llm.store import VoteStore
+from karl.llm.store import Answer, Experience, VoteStore
 
 KEY, OTHER = ("question", 0), ("question", 1)
 
@@ -66,7 +66,7 @@ def test_what_is_written_can_be_read_back(value: object, path: Path) -> None:
         number = write(store, KEY, value)
     with VoteStore(path) as store:
         assert store.find([KEY]) == {
-            KEY: Stored(value, answer(KEY, value).raw, number, repaired=False)
+            KEY: Answer(value, answer(KEY, value).raw, number, repaired=False)
         }
         assert store.find([KEY])[KEY].final
         assert store.find([OTHER]) == {}

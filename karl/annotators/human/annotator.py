@@ -14,7 +14,7 @@ from karl.annotators.human.answers import DEFINITIONS, AnswerBook, ShownPair, sh
 from karl.datasets import Votes
 from karl.errors import UsageError
 from karl.labels import NO_LABEL
-from karl.llm.account import Progress
+from karl.llm.budget import Progress
 
 __all__ = ["Human"]
 

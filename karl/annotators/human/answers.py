@@ -15,9 +15,8 @@ from karl.annotators.base import records_of
 from karl.datasets import Catalogue
 from karl.files import hash_json
 from karl.labels import NO_LABEL, FunctionLabel
-from karl.llm.account import Account
-from karl.llm.records import Key, NewAnswer
-from karl.llm.store import VoteStore
+from karl.llm.budget import Account
+from karl.llm.store import Call, Key, NewAnswer, VoteStore
 
 __all__ = ["DEFINITIONS", "AnswerBook", "Shown", "ShownPair", "printable", "shown_pairs"]
 
@@ -112,19 +111,12 @@ class AnswerBook:
 
         `raw` is what was typed, or where the answer comes from.
         """
-        return NewAnswer(
-            key=self.key(pair, vote),
-            kind="label",
-            items=pair.ids,
-            model=self._name,
-            prompt=DEFINITIONS,
-            value=label,
-            raw=raw,
-        )
+        return NewAnswer(self.key(pair, vote), pair.ids, label, raw)
 
     def write(self, answers: Sequence[NewAnswer], seconds: float | None = None) -> None:
         """Write answers down, all or none; `seconds` is how long each took."""
+        # On the person's own account: it takes nothing from a run's budget of calls.
+        call = Call(account=self._name, kind="label", model=self._name, prompt=DEFINITIONS)
         with self._store.transaction():
             for answer in answers:
-                # On the person's own account: it takes nothing from a run's budget of calls.
-                self._store.record(answer, self._name, seconds)
+                self._store.record(call, answer, seconds)

@@ -27,7 +27,7 @@ from karl.datasets.catalogue import TITLE
 from karl.errors import DataError
 from karl.files import atomic_path, write_text
 from karl.labels import N_LABELS, NO_LABEL, FunctionLabel
-from karl.llm.records import Key, NewAnswer
+from karl.llm.store import Key, NewAnswer
 
 __all__ = ["legend_of", "read_sheet", "record_answers", "write_sheet"]
 

@@ -24,9 +24,9 @@ from karl.datasets import Catalogue, Votes, ordered_pair_keys
 from karl.datasets.catalogue import TITLE
 from karl.labels import NO_LABEL, swap_labels
 from karl.llm.backend import Backend
+from karl.llm.budget import Usage
 from karl.llm.estimate import Estimate
-from karl.llm.question import Question
-from karl.llm.records import Usage
+from karl.llm.prompt import Question
 from karl.seeds import derive_seed, hash_uniform
 
 __all__ = ["LLM"]

@@ -12,7 +12,7 @@ import unicodedata
 from typing import Any, Final, Literal
 
 from karl.labels import N_LABELS, FunctionLabel
-from karl.llm.form import FENCE, Form, find_json, spoken
+from karl.llm.prompt import FENCE, Form, find_json, spoken
 
 __all__ = ["FORM", "Problem", "find_problem", "parse_labels"]
 

@@ -17,7 +17,7 @@ from karl.datasets import LabelledPairs, ordered_pair_keys
 from karl.errors import ConfigError
 from karl.files import hash_json
 from karl.labels import N_LABELS
-from karl.llm.question import Message, Question, ask_again, chat_of
+from karl.llm.prompt import Message, Question, ask_again, chat_of
 from karl.llm.templates import Template, as_data, check_shown_once, load_template
 from karl.seeds import derive_seed, hash_uniform
 

@@ -20,7 +20,7 @@ from karl.annotators.human.screen import Screen
 from karl.config.settings import Budget
 from karl.datasets import Catalogue, Dataset, LabelledPairs
 from karl.errors import ConfigError, KarlError, UsageError
-from karl.llm.account import Account, Progress
+from karl.llm.budget import Account, Progress
 from karl.llm.store import VoteStore
 
 PAIRS = np.array([[0, 1], [2, 3], [5, 4]], np.int32)

@@ -16,7 +16,7 @@ from karl.annotators.human import Human
 from karl.annotators.human.sheets import legend_of, read_sheet, record_answers, write_sheet
 from karl.datasets import Catalogue, Dataset, LabelledPairs, Votes
 from karl.errors import DataError, UsageError
-from karl.llm.account import Account
+from karl.llm.budget import Account
 from karl.llm.store import VoteStore
 
 PAIRS = np.array([[0, 1], [2, 3], [4, 0]], np.int32)

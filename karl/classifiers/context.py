@@ -166,7 +166,7 @@ class Context(Wrapper):
     """
 
     base: InstanceOf[Classifier] = Field(default_factory=HGB)
-    share: float = Field(default=0.5, ge=0, le=1)
+    share: float = Field(default=0.2, ge=0, le=1)
     quantile: float = Field(default=0.1, ge=0, le=1)
     width: float = Field(default=0.05, gt=0)
 

@@ -29,7 +29,7 @@ class Quiet:
 
 
 def finished_run(folder: Path, *overrides: str) -> list[MetricsRow]:
-    run = Run(folder, compose_config(["data=fbl", *overrides]))
+    run = Run(folder, compose_config(["data=fbl", "experiment=paper", *overrides]))
     run.prepare()
     run_to_end(run, Quiet())
     return metrics_rows(run)
@@ -55,7 +55,8 @@ def test_llm_labels_raise_ood_and_lower_id_from_names(tmp_path: Path) -> None:
 
 
 def test_item_cards_reach_the_papers_final_figure(tmp_path: Path) -> None:
-    rows = finished_run(tmp_path / "cards", "cards=recorded", "budget.rounds=10")
+    cards = ("cards=recorded", "encoder=names_cards", "features=relative")
+    rows = finished_run(tmp_path / "cards", *cards, "budget.rounds=10")
     assert curve(rows, "id")[0] >= 0.87
     assert curve(rows, "ood")[0] >= 0.54
     assert curve(rows, "ood")[-1] >= 0.60

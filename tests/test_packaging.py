@@ -94,7 +94,7 @@ def test_the_installed_command_finds_its_own_configuration(installed: Path, tmp_
 
 
 def test_the_installed_command_runs_an_experiment(installed: Path, tmp_path: Path) -> None:
-    small = ("data.items=300", "data.id_pairs=200", "data.ood_pairs=100", "encoder.n_dims=16")
+    small = ("data.items=300", "data.id_pairs=200", "data.ood_pairs=100", "experiment=paper")
     printed = karl(installed, tmp_path, "run", *small, "classifier.tuning=null", "budget.rounds=1")
     assert "Macro-F1 by round" in printed
     assert len(list((tmp_path / "runs").glob("demo-margin-*/metrics.jsonl"))) == 1

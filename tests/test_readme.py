@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TINY = (
     *("data.items=400", "data.id_pairs=300", "data.ood_pairs=150", "budget.rounds=1"),
-    *("classifier.n_members=3", "classifier.tuning=null", "encoder.n_dims=16"),
+    *("experiment=paper", "classifier.n_members=3", "classifier.tuning=null"),
 )
 
 

@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-OVERRIDES = ("sampler=random,margin", "split.fold=0,1", "seed=1,2", "budget.rounds=5")
+JOBS = ("sampler=random,margin", "split.fold=0,1", "seed=1,2", "budget.rounds=5")
+OVERRIDES = ("experiment=paper", *JOBS)
 KARL = (sys.executable, "-m", "karl")
 NAME = "bench"
 

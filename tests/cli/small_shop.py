@@ -32,7 +32,9 @@ N_EACH = 20
 N_ID, N_OOD, N_VOTES = 150, 60, 400
 
 SMALL = (
+    "experiment=paper",
     "llm=replay",
+    "encoder=tfidf_svd",
     "encoder.n_dims=16",
     "classifier.n_members=3",
     "classifier.tuning.trials=2",

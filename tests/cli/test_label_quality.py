@@ -318,7 +318,7 @@ def test_a_model_is_compared_with_recorded_votes_on_what_is_on_record(
 
 def test_a_model_is_compared_with_a_simulated_annotator(loopback: Loopback) -> None:
     demo = ["data=demo", "data.items=300", "data.id_pairs=200", "data.ood_pairs=100"]
-    out = done(compare(*demo, "encoder.n_dims=16", "llm=oracle", *model(loopback.url))).out
+    out = done(compare(*demo, "experiment=paper", "llm=oracle", *model(loopback.url))).out
     table = table_of(Path("table.md"))
     assert table[""][0] == "oracle"
     assert table["with a human label"] == ["20", "20"]

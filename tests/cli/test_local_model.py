@@ -30,8 +30,8 @@ def test_a_real_server_and_a_real_model_label_the_demo(
 ) -> None:
     """The whole way: prompt, schema, real protocol, parsed votes, vote store, training."""
     overrides = ["data=demo", "llm=local", "budget.rounds=1", "budget.labels_per_round=8"]
-    small = ["data.items=400", "data.id_pairs=300", "data.ood_pairs=150", "encoder.n_dims=16"]
-    quick = ["classifier.tuning.trials=2", "classifier.n_members=3"]
+    small = ["data.items=400", "data.id_pairs=300", "data.ood_pairs=150"]
+    quick = ["experiment=paper", "classifier.tuning.trials=2", "classifier.n_members=3"]
     where = ["--runs-dir", str(tmp_path), "--name", "local"]
     command = [sys.executable, "-m", "karl", "run", *overrides, *small, *quick, *where]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -19,8 +19,8 @@ def built(*overrides: str, extra: Path | None = None) -> SimpleNamespace:
     return SimpleNamespace(**build(compose_config(overrides, extra), extra))
 
 
-def test_the_defaults_are_the_papers_strategies() -> None:
-    experiment = built()
+def test_the_papers_experiment_is_of_its_strategies() -> None:
+    experiment = built("experiment=paper")
     assert experiment.sampler == Margin(per_category=1)
     assert experiment.candidates == Stratified(queries_per_category=10, per_query=100)
     assert experiment.classifier.n_members == 10
@@ -30,9 +30,8 @@ def test_the_defaults_are_the_papers_strategies() -> None:
 
 
 def test_overrides_reach_the_strategies() -> None:
-    experiment = built(
-        "seed=5", "sampler.per_category=null", "encoder.n_dims=20", "classifier.tuning=null"
-    )
+    small = ("sampler.per_category=null", "encoder.n_dims=20", "classifier.tuning=null")
+    experiment = built("experiment=paper", "encoder=tfidf_svd", "seed=5", *small)
     assert experiment.seed == 5
     assert experiment.sampler == Margin(per_category=None)
     assert experiment.encoder == TfidfSvd(n_dims=20)
@@ -72,7 +71,7 @@ def test_a_stored_configuration_builds_the_same_experiment() -> None:
 )
 def test_a_wrong_value_names_its_key(override: str, key: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        built(override)
+        built("experiment=paper", "encoder=tfidf_svd", override)
     assert key in caught.value.message
     assert "Traceback" not in str(caught.value)
 

@@ -107,12 +107,12 @@ def test_a_configuration_that_is_whole_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("overrides", "value"),
     [
-        (["sampler.per_category=2"], 2),
+        (["sampler=margin", "sampler.per_category=2"], 2),
         (["sampler=qbc", "sampler.disagreement=kl"], "kl"),
         (["llm=openai", "llm.concurrency=4"], 4),
         (["encoder=names_cards", "encoder.parts.names.n_dims=300"], 300),
         (["encoder=names_cards_minilm", "encoder.parts.card_meaning.device=cpu"], "cpu"),
-        (["classifier.tuning.trials=3"], 3),
+        (["classifier=bagging", "classifier.tuning.trials=3"], 3),
         (["split=validation", "split.of.fold=2"], 2),
         (["data=tables", "data.columns.title=name"], "name"),
         (["data=tables", "data.pair_columns.votes=[a,b]"], ["a", "b"]),
@@ -121,7 +121,7 @@ def test_a_configuration_that_is_whole_stays_as_it_is() -> None:
         (["budget.usd=0.5"], 0.5),
         (["+budget.usd=0.5"], 0.5),
         (["++budget.usd=0.5"], 0.5),
-        (["sampler={per_category:2}", "sampler.per_category=5"], 5),
+        (["sampler=margin", "sampler={per_category:2}", "sampler.per_category=5"], 5),
     ],
 )
 def test_a_key_that_no_option_mentions_can_be_overridden(overrides: list[str], value: Any) -> None:
@@ -151,7 +151,7 @@ def test_a_key_that_no_option_mentions_can_be_overridden(overrides: list[str], v
     ],
 )
 def test_a_key_that_there_is_not_is_refused_wherever_it_stands(override: str, told: str) -> None:
-    overrides = ["encoder=names_cards", "data=tables"]
+    overrides = ["encoder=names_cards", "data=tables", "sampler=margin", "classifier=bagging"]
     with pytest.raises(ConfigError) as caught:
         compose_config([*overrides, override])
     key = override.partition("=")[0]
@@ -170,9 +170,9 @@ def test_a_key_that_there_is_not_is_refused_wherever_it_stands(override: str, to
 
 
 def test_a_run_of_an_earlier_version_has_the_defaults_of_keys_it_lacks() -> None:
-    config = compose_config()
+    config = compose_config(["experiment=paper"])
     del config["sampler"]["per_category"], config["classifier"]["tuning"]["folds"]
-    made, expected = build(config), build(compose_config())
+    made, expected = build(config), build(compose_config(["experiment=paper"]))
     assert made["sampler"] == expected["sampler"]
     assert made["classifier"] == expected["classifier"]
 

@@ -11,23 +11,57 @@ from karl.errors import ConfigError
 ALL_OPTIONS = [(group, option) for group, names in group_options().items() for option in names]
 
 
-def test_the_defaults_are_the_papers_experiment_on_demo_data() -> None:
+CARDS = {"cards": "recorded", "features": "relations", "classifier": "context"}
+TITLES = {"cards": "none", "features": "titles", "classifier": "sources"}
+PAPER = {
+    "cards": "none",
+    "features": "symmetric",
+    "classifier": "bagging",
+    "sampler": "margin",
+}
+
+
+def test_the_defaults_are_the_recommended_experiment_on_demo_data() -> None:
     choices = compose_config()[GROUPS_KEY]
     assert choices == {
         "budget": "default",
         "candidates": "stratified",
-        "cards": "none",
+        "cards": "recorded",
         "categories": "auto",
-        "classifier": "bagging",
+        "classifier": "context",
         "consensus": "unanimous",
         "data": "demo",
-        "encoder": "tfidf_svd",
-        "features": choices["features"],
+        "encoder": "names_cards",
+        "features": "relations",
         "llm": "oracle",
-        "sampler": "margin",
+        "sampler": "dynamic",
         "split": "id_ood",
         "tracking": "none",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("data=fbl", {**TITLES, "sampler": "dynamic", "encoder": "names_japanese"}),
+        ("data=fbl cards=recorded", {**CARDS, "sampler": "dynamic", "encoder": "names_japanese"}),
+        ("data=tables", {**TITLES, "sampler": "dynamic", "encoder": "names_cards"}),
+        ("experiment=paper", {**PAPER, "encoder": "names_cards"}),
+        ("experiment=paper data=fbl", {**PAPER, "encoder": "names_japanese"}),
+        ("experiment=paper data=tables", {**PAPER, "encoder": "names_cards"}),
+        ("experiment=paper cards=recorded", {**PAPER, "cards": "recorded"}),
+        ("cards=none", {**TITLES, "encoder": "names_cards"}),
+        (
+            "experiment=paper data=fbl cards=recorded features=titles classifier=hgb sampler=qbc",
+            {"cards": "recorded", "features": "titles", "classifier": "hgb", "sampler": "qbc"},
+        ),
+    ],
+)
+def test_data_cards_and_experiment_choose_what_goes_together(
+    given: str, expected: dict[str, str]
+) -> None:
+    choices = compose_config(given.split())[GROUPS_KEY]
+    assert {group: choices[group] for group in expected} == expected
 
 
 @pytest.mark.parametrize(("group", "option"), ALL_OPTIONS)
@@ -36,7 +70,9 @@ def test_every_option_can_be_chosen(group: str, option: str) -> None:
 
 
 def test_a_value_can_be_overridden() -> None:
-    config = compose_config(["seed=7", "budget.rounds=3", "encoder.columns=[title,brand]"])
+    config = compose_config(
+        ["seed=7", "budget.rounds=3", "encoder=tfidf_svd", "encoder.columns=[title,brand]"]
+    )
     assert config["seed"] == 7
     assert config["budget"]["rounds"] == 3
     assert config["encoder"]["columns"] == ["title", "brand"]
@@ -54,12 +90,6 @@ def test_what_replay_brings_can_be_overridden(reverse: bool) -> None:
     assert compose_config(overrides)[GROUPS_KEY]["candidates"] == "stratified"
 
 
-def test_recorded_cards_bring_the_encoder_that_reads_them() -> None:
-    config = compose_config(["cards=recorded"])
-    assert config[GROUPS_KEY]["encoder"] == "names_cards"
-    assert len(config["encoder"]["parts"]) > 1
-
-
 def test_what_cards_bring_can_be_overridden() -> None:
     choices = compose_config(["cards=recorded", "encoder=tfidf_svd"])[GROUPS_KEY]
     assert (choices["cards"], choices["encoder"]) == ("recorded", "tfidf_svd")
@@ -72,7 +102,7 @@ def test_an_encoder_inside_another_can_be_overridden() -> None:
 
 def test_composing_leaves_nothing_behind() -> None:
     compose_config(["sampler=qbc", "seed=1"])
-    assert compose_config()[GROUPS_KEY]["sampler"] == "margin"
+    assert compose_config()[GROUPS_KEY]["sampler"] == "dynamic"
 
 
 class TestErrors:
@@ -107,7 +137,7 @@ class TestErrors:
 
     def test_a_missing_value_names_its_key(self) -> None:
         with pytest.raises(ConfigError, match=r"encoder\.columns"):
-            compose_config(["encoder.columns=???"])
+            compose_config(["encoder=tfidf_svd", "encoder.columns=???"])
 
     def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"no folder .*/mine"):

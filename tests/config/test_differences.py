@@ -26,7 +26,7 @@ def test_a_key_that_one_side_lacks_is_none_there() -> None:
 
 
 def test_two_experiments_differ_where_they_were_told_to() -> None:
-    found = differences(compose_config(), compose_config(["sampler=qbc", "split.fold=2"]))
+    found = differences(*map(compose_config, (["sampler=margin"], ["sampler=qbc", "split.fold=2"])))
     assert found["split.fold"] == (0, 2)
     assert found["choices.sampler"] == ("margin", "qbc")
     assert found["sampler.disagreement"] == (None, "variance")

@@ -11,8 +11,8 @@ from karl.config.compose import group_options
 
 STRATEGIES = [(group, cls) for group in PACKAGES for cls in strategies_of(group)]
 
-# Where options mean to differ from their class: tuning is on, e5 models need a prefix, and
-# every provider of a language model has its own way, which cards follow.
+# Where options mean to differ from their class: tuning is on, e5 models need a prefix,
+# cards may be missing, and every provider of a language model has its own way, which cards follow.
 MEANT = {
     *(("llm", key) for key in ("provider", "api_base", "api_version", "structured", "choices")),
     *(("llm", key) for key in ("concurrency", "timeout_s", "max_tokens")),
@@ -22,6 +22,7 @@ MEANT = {
     ("cards", "price_out_usd_per_mtok"),
     ("classifier", "tuning"),
     ("encoder", "prefix"),
+    ("encoder", "optional"),
     ("features", "neighbours"),
     ("features", "symmetric"),
     ("features", "position"),

@@ -11,16 +11,8 @@ from karl.config.compose import group_options
 
 STAGES = ("select", "label", "train", "evaluate")
 NAME = ("--name", "again")
-DEMO = (
-    "data.items=300",
-    "data.id_pairs=200",
-    "data.ood_pairs=100",
-    "encoder.n_dims=16",
-    "classifier.n_members=3",
-    "classifier.tuning=null",
-    "budget.rounds=2",
-)
-TINY = tuple(part for part in DEMO if not part.startswith("classifier.n_members"))
+DEMO = ("data.items=300", "data.id_pairs=200", "data.ood_pairs=100", "budget.rounds=2")
+TINY = (*DEMO, "experiment=paper", "classifier.tuning=null")
 STRATEGIES = (
     *((f"consensus={option}",) for option in group_options()["consensus"]),
     ("consensus=dawid_skene", "consensus.gold_pairs=30", "consensus.soft=true"),

@@ -11,7 +11,12 @@ from cli.small_shop import done, karl, results
 N_GOLD, N_ASKED, N_VOTES = 10, 20, 3
 OVERRIDES = (
     *("data=demo", "data.items=300", "data.id_pairs=300", "data.ood_pairs=200"),
-    *("classifier.tuning=null", "budget.rounds=2", f"budget.labels_per_round={N_ASKED}"),
+    *(
+        "experiment=paper",
+        "classifier.tuning=null",
+        "budget.rounds=2",
+        f"budget.labels_per_round={N_ASKED}",
+    ),
     *("consensus=dawid_skene", f"consensus.gold_pairs={N_GOLD}", "consensus.soft=true"),
 )
 

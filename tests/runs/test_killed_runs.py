@@ -117,7 +117,7 @@ def test_a_process_may_be_killed_at_any_write_of_several_models_and_of_votes_on_
 ) -> None:
     overrides = (
         *("data=demo", "data.items=300", "data.id_pairs=200", "data.ood_pairs=100"),
-        *("encoder.n_dims=16", "classifier=bagged_hgb", "classifier.n_members=2"),
+        *("experiment=paper", "classifier=bagged_hgb", "classifier.n_members=2"),
         *("classifier.tuning=null", "consensus=dawid_skene", "consensus.gold_pairs=30"),
         *("consensus.soft=true", "budget.rounds=2", "budget.labels_per_round=20"),
     )

@@ -13,10 +13,11 @@ NAME = "made_by_0_1_0"
 MADE = Path(__file__).with_name(NAME)
 SETTINGS = (
     *("data=demo", "data.items=300", "data.id_pairs=200", "data.ood_pairs=100"),
-    *("encoder.n_dims=16", "classifier.n_members=3", "classifier.tuning.trials=2"),
+    *("experiment=paper", "encoder=tfidf_svd", "encoder.n_dims=16"),
+    *("classifier.n_members=3", "classifier.tuning.trials=2"),
     *("classifier.tuning.folds=2", "budget.rounds=1", "budget.labels_per_round=20"),
 )
-"""What the run was started with."""
+"""What the run was started with, in words of today."""
 
 
 @pytest.fixture

@@ -25,20 +25,20 @@ __all__ = ["Mean", "MeanModel"]
 
 @plain_dataclass(frozen=True, eq=False)
 class MeanModel(Model):
-    """Fitted models whose members are averaged, the first with the first, and so on.
+    """Fitted models of different kinds, which count the same and are one committee.
 
     Parameters
     ----------
     models : mapping of str to Model
-        By name. A model of one member is averaged with each member of the others.
+        By name. A model of one member stands beside each member of the others.
     """
 
     models: Mapping[str, Model]
 
     def member_probabilities(self, inputs: PairInputs) -> NDArray[np.float64]:
-        """Return class probabilities of every averaged member; see `Model`."""
+        """Return class probabilities of the members of all models; see `Model`."""
         probabilities = [model.member_probabilities(inputs) for model in self.models.values()]
-        return np.asarray(np.mean(np.broadcast_arrays(*probabilities), axis=0))
+        return np.asarray(np.concatenate(np.broadcast_arrays(*probabilities)))
 
     def save(self, folder: Path) -> None:
         """Write each model into a folder of its name."""
@@ -49,6 +49,9 @@ class MeanModel(Model):
 @dataclass(frozen=True)
 class Mean(Classifier):
     """Averages the probabilities of different classifiers, which err in different places.
+
+    Together they are a committee, so `sampler=qbc` asks for what trees and regressions see
+    differently.
 
     Parameters
     ----------
@@ -73,9 +76,9 @@ class Mean(Classifier):
 
     @property
     def n_members(self) -> int:
-        """Size of the largest committee."""
+        """Members of all parts, each part having as many as the largest."""
         sizes: list[int] = [part.n_members for part in self.parts.values()]
-        return max(sizes)
+        return len(sizes) * max(sizes)
 
     def suggest(self, trial: optuna.Trial) -> Parameters:
         """Draw the hyperparameters of each part, by its name; see `Classifier.suggest`."""

@@ -12,7 +12,7 @@ ALL_OPTIONS = [(group, option) for group, names in group_options().items() for o
 
 
 CARDS = {"cards": "recorded", "features": "relations", "classifier": "context"}
-TITLES = {"cards": "none", "features": "titles", "classifier": "sources"}
+TITLES = {"cards": "none", "features": "titles", "classifier": "context"}
 PAPER = {
     "cards": "none",
     "features": "symmetric",

@@ -34,6 +34,8 @@ _FOLDS: Final = 5
 _BATCH: Final = 2048
 # Further digits of a similarity are those of the processor.
 _DECIMALS: Final = 6
+# What a gate says in hundredths: most of a pool is 0, and the seed model need not be asked.
+_SAID: Final = 2
 
 
 @plain_dataclass(frozen=True, eq=False)
@@ -85,7 +87,8 @@ class Gate:
         items = inputs.items
         key = ("gate", hashlib.sha256(self.items.tobytes()).digest())
         near: NDArray[np.float64] = items.memo.get(key, lambda: self._all_items(items))
-        return np.asarray(expit((near[inputs.pairs].mean(axis=1) - self.threshold) / self.width))
+        likeness = expit((near[inputs.pairs].mean(axis=1) - self.threshold) / self.width)
+        return np.asarray(np.round(likeness, _SAID))
 
     def _all_items(self, items: Items) -> NDArray[np.float64]:
         return _nearest(items.vectors, np.arange(len(items), dtype=np.int32), self.items)
@@ -124,9 +127,12 @@ class ContextModel(Model):
     def member_probabilities(self, inputs: PairInputs) -> NDArray[np.float64]:
         """Return class probabilities, one member of each model mixed to one; see `Model`."""
         near = self.gate.in_distribution(inputs)
-        weight = (self.share * near + (1 - near))[:, None]
-        seed, expanded = (m.member_probabilities(inputs) for m in (self.seed, self.expanded))
-        return np.asarray((1 - weight) * seed + weight * expanded)
+        probabilities = np.array(self.expanded.member_probabilities(inputs))
+        asked = np.flatnonzero(near)
+        seed = self.seed.member_probabilities(inputs.take(asked))
+        weight = (1 - self.share) * near[asked, None]
+        probabilities[:, asked] += weight * (seed - probabilities[:, asked])
+        return probabilities
 
     def diagnostics(self, inputs: PairInputs) -> Mapping[str, float]:
         """Return the share of the pairs that the gate calls in distribution."""

@@ -72,8 +72,8 @@ BAD_OVERRIDES = [
     ("nothing chosen", "~llm", ("llm: nothing is chosen", "llm=OPTION")),
     ("folder that is not there", "data.folder=nowhere", ("'nowhere' is neither a folder nor an imported data set",)),
     ("class that is not there", "sampler._target_=karl.samplers.Magic", ("sampler._target_: 'karl.samplers.Magic' is no strategy of the group 'sampler'", "karl.samplers.qbc.QueryByCommittee")),
-    ("column that is not there", "encoder.columns=[title,colour]", ("no column 'colour' to encode", "It has: item_id, title")),
-    ("interpolation of nothing", "encoder.n_dims=${nothing}", ("Interpolation key 'nothing' not found",)),
+    ("column that is not there", "encoder.parts.names.columns=[title,colour]", ("no column 'colour' to encode", "It has: item_id, title")),
+    ("interpolation of nothing", "encoder.parts.names.n_dims=${nothing}", ("Interpolation key 'nothing' not found",)),
 ]  # fmt: skip
 
 

@@ -325,7 +325,7 @@ def test_commands_that_only_look_make_no_strategy(
         file = runs / run / "config.yaml"
         hostile = yaml.safe_load(file.read_text())
         for group, name in zip(config["choices"], LIVE, strict=False):
-            if group not in ("budget", "seed"):
+            if group not in ("budget", "experiment", "seed"):
                 hostile[group] |= evil(name)
         hostile["budget"]["_target_"] = "os.system"
         file.write_text(yaml.safe_dump(hostile, sort_keys=False))

@@ -39,8 +39,10 @@ def test_a_job_is_what_a_run_with_its_overrides_is() -> None:
 
 
 def test_keys_that_no_option_mentions_can_have_several_values() -> None:
-    jobs = expand(["sampler.per_category=1,2", "encoder.min_df=range(1,3)"])
-    found = [(j.config["sampler"]["per_category"], j.config["encoder"]["min_df"]) for j in jobs]
+    jobs = expand(["sampler.cap=1,2", "encoder.parts.names.min_df=range(1,3)"])
+    found = [
+        (j.config["sampler"]["cap"], j.config["encoder"]["parts"]["names"]["min_df"]) for j in jobs
+    ]
     assert found == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
 

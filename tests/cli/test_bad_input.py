@@ -58,6 +58,7 @@ BAD_OVERRIDES = [
     ("fold that is not there", "split.fold=9", ("split.fold=9", "folds are 0 to 4")),
     ("categories too few", "split=cluster split.fold=4", ("evaluation set 'ood' without a pair", "fewer folds")),
     ("more folds than pairs", "split.n_folds=100", ("with 100 folds some fold would have none", "Lower split.n_folds")),
+    ("unknown experiment", "experiment=papre", ("experiment=papre: there is no such experiment", "Choose one of: demo, fbl_cards, fbl_names, paper")),
     ("unknown option of a group", "sampler=magic", ("sampler=magic: there is no such sampler", "Choose one of: badge, balance, dynamic, entropy, kcenter, least_confidence, margin, qbc, random, typiclust")),
     ("unknown key", "budget.round=3", ("there is no configuration key 'budget.round'", "'budget' has: rounds", "Did you mean budget.rounds?")),
     ("unknown group", "samplers=qbc", ("there is no configuration key 'samplers'", "Did you mean sampler?")),

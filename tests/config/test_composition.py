@@ -91,8 +91,8 @@ def test_what_replay_brings_can_be_overridden(reverse: bool) -> None:
 
 
 def test_what_cards_bring_can_be_overridden() -> None:
-    choices = compose_config(["cards=recorded", "encoder=tfidf_svd"])[GROUPS_KEY]
-    assert (choices["cards"], choices["encoder"]) == ("recorded", "tfidf_svd")
+    choices = compose_config(["cards=recorded", "features=titles"])[GROUPS_KEY]
+    assert (choices["cards"], choices["features"]) == ("recorded", "titles")
 
 
 def test_an_encoder_inside_another_can_be_overridden() -> None:

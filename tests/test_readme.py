@@ -48,6 +48,7 @@ def test_a_row_names_every_option_of_its_group_and_nothing_else(group: str) -> N
     assert sorted(dict(table())[group]) == group_options()[group]
 
 
+@pytest.mark.slow
 def test_the_strategy_of_ones_own_runs_as_it_is_printed(workplace: Path) -> None:
     option = block("yaml", "A strategy of your own is one class and one YAML.")
     module, _, _ = yaml.safe_load(option)["_target_"].rpartition(".")

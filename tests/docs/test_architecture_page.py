@@ -47,6 +47,7 @@ def test_there_is_an_example_of_every_kind_of_strategy() -> None:
     assert groups - {"data"} == PACKAGES.keys() - COMPUTED
 
 
+@pytest.mark.slow
 def test_the_examples_are_carried_out(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for language in ("python", "yaml"):
         for _, code in blocks(PAGE, language):

@@ -11,6 +11,8 @@ import pytest
 from cli.small_shop import write_shop
 from docs.pages import DOCS, blocks
 
+pytestmark = pytest.mark.slow  # its blocks are whole runs
+
 PAGE = DOCS / "python.md"
 
 

@@ -30,7 +30,7 @@ launchers: setup ## Add what carries out jobs of a sweep beside each other or el
 run: setup ## Run the whole loop on the demo data.
 	$(BIN)/karl run
 
-test: setup ## Run the tests of strategies, data, stages, reports and the API (a minute and a half).
+test: setup ## Run the tests of strategies, data, stages, reports and the API (about two minutes).
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow"
 
 test-slow: setup ## Run all other tests: commands, servers, kills, a real model, figures on FBL.

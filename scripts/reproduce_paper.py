@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,22 +76,36 @@ What differs from the paper:
 """
 
 
-def carry_out(name: str, part: Part, runs: Path, jobs: int) -> None:
-    """Carry out a sweep that may be done already, and measure its annotator, which is free."""
+def sweep(name: str, overrides: Sequence[str], runs: Path, jobs: int) -> Path:
+    """Carry out a sweep that may be done already; return its folder."""
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={jobs}"] if jobs > 1 else []
-    place = ["--runs-dir", str(runs)]
-    sweep = ["sweep", f"experiment={part.experiment}", *launcher, "--name", name, *place]
-    subprocess.run([*KARL, *sweep], check=True)
+    place = ["--name", name, "--runs-dir", str(runs)]
+    subprocess.run([*KARL, "sweep", *overrides, *launcher, *place], check=True)
+    return runs / name
+
+
+def table_lines(report: Report, keys: Iterable[str]) -> Iterator[str]:
+    """Give those of some tables that a report has, each with its title and note."""
+    for key in keys:
+        if key in report.tables:
+            table = report.tables[key]
+            yield from ("", f"### {table.title}", "")
+            yield from (*markdown_table(table.headings, table.lines), "", table.note)
+
+
+def carry_out(name: str, part: Part, runs: Path, jobs: int) -> None:
+    """Carry out the sweep of a part, and measure its annotator, which is free."""
+    sweep(name, [f"experiment={part.experiment}"], runs, jobs)
     first = next(iter(Sweep.load(runs / name).jobs))
     if not QUALITY.path(runs / name / first).exists():
-        gold = ["label", "--gold", str(GOLD_PAIRS), "--name", f"{name}/{first}", *place]
+        gold = ["label", "--gold", str(GOLD_PAIRS), "--name", f"{name}/{first}"]
+        gold += ["--runs-dir", str(runs)]
         subprocess.run([*KARL, *gold], check=True, stdout=subprocess.DEVNULL)
 
 
 def section(name: str, part: Part, report: Report, figures: Path, out: Path) -> list[str]:
     """Return the lines of RESULTS.md about one study."""
-    tables = report.tables
-    frames = {key: table.frame for key, table in tables.items()}
+    frames = {key: table.frame for key, table in report.tables.items()}
     study = report.study
     lines = [f"## {part.title}", "", f"`karl sweep experiment={part.experiment} --name {name}`", ""]
     lines += [
@@ -109,11 +124,7 @@ def section(name: str, part: Part, report: Report, figures: Path, out: Path) -> 
             shutil.copyfile(source, copy)
             lines.append(f"![{part.title}: {key}]({os.path.relpath(copy, out.parent)})")
     lines += ["", *_quality(study.quality)]
-    for key in SHOWN_TABLES:
-        if key in tables:
-            table = tables[key]
-            lines += ["", f"### {table.title}", ""]
-            lines += [*markdown_table(table.headings, table.lines), "", table.note]
+    lines += table_lines(report, SHOWN_TABLES)
     return [*lines, ""]
 
 
